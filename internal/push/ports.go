@@ -1,0 +1,117 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"pushd/internal/codec"
+)
+
+// Target says who receives a push. The union of all lists receives it, each
+// session once. Platforms, when not empty, narrows the result.
+type Target struct {
+	Everyone  bool     // every logged-in session; the lists are then ignored
+	Users     []string // user ids
+	Groups    []string // group ids
+	Topics    []string // topic names
+	Sessions  []string // session ids
+	Platforms []string // platform names or numbers, as account.Platforms knows them
+	Except    string   // a session id that does not receive it, usually the sender's
+}
+
+// Receipt is what is known of a push at the moment it was queued.
+type Receipt struct {
+	Sessions int      // sessions it was queued for
+	Users    int      // distinct users among them; for topics and broadcasts the sessions' users are not told apart and this is Sessions
+	Offline  []string // named users with no session here that matched
+}
+
+// Deliverer queues one prebuilt frame for every session a target matches.
+// It never blocks on a client. An error is a *codec.Error: 400 for a target
+// that cannot be read (unknown platform, bad session id), 503 when an event
+// loop's mailbox is full.
+type Deliverer interface {
+	Deliver(ctx context.Context, to Target, frame codec.Frame) (Receipt, error)
+}
+
+// Directory answers who is online.
+type Directory interface {
+	Counts() Counts
+	// OnlineUsers lists users in a stable order, at most limit of them, from
+	// after the cursor ("" for the start); next is "" at the end. A cursor that
+	// doesn't parse is a 400 *codec.Error.
+	OnlineUsers(platform string, limit int, cursor string) (users []OnlineUser, next string, err error)
+	// UserSessions describes the user's sessions; empty when not online.
+	UserSessions(ctx context.Context, user string) ([]SessionInfo, error)
+	// CheckUsers returns those of the users that are online, with platforms.
+	CheckUsers(users []string) []OnlineUser
+	// Kick closes matching sessions with 4004 and the reason, and tells how many.
+	// session wins over user; platform "" is every platform.
+	Kick(ctx context.Context, user, platform, session, reason string) (int, error)
+}
+
+// Topics is the membership of sessions in topics.
+type Topics interface {
+	// Subscribe adds the session; 404 when the session is gone, 429 over a bound.
+	Subscribe(session, topic string) error
+	Unsubscribe(session, topic string) error
+	// Subscribers is the number of sessions in the topic on this node.
+	Subscribers(topic string) int
+}
+
+// Groups is the membership of users in groups, held in memory.
+type Groups interface {
+	// SetGroup creates or replaces a group; 429 over a bound.
+	SetGroup(group string, users []string) error
+	// AddOnline adds every online user to the group, creating it; it returns the group's size.
+	AddOnline(group string) (int, error)
+	// Group returns the members in ascending order; ok is false when there is no such group.
+	Group(group string) (users []string, ok bool)
+	DeleteGroup(group string) bool
+}
+
+// Counts are the totals of GET /api/online.
+type Counts struct {
+	Connections int            `json:"connections"` // sockets past the opening handshake
+	Sessions    int            `json:"sessions"`    // of those, logged in
+	Users       int            `json:"users"`
+	Platforms   map[string]int `json:"platforms"` // sessions by platform name
+	Nodes       []NodeCounts   `json:"nodes"`
+}
+
+// NodeCounts are one node's totals.
+type NodeCounts struct {
+	Name        string `json:"name"`
+	Connections int    `json:"connections"`
+	Sessions    int    `json:"sessions"`
+}
+
+// OnlineUser is one user that is online.
+type OnlineUser struct {
+	User      string   `json:"user"`
+	Platforms []string `json:"platforms"` // ascending by platform number, each once
+}
+
+// SessionInfo describes one session. Times are Unix milliseconds.
+type SessionInfo struct {
+	Session     string `json:"session"`
+	User        string `json:"user"`
+	Platform    string `json:"platform"`
+	App         string `json:"app,omitempty"`
+	Device      string `json:"device,omitempty"`
+	Address     string `json:"address"` // ip:port of the client
+	Node        string `json:"node"`
+	Since       int64  `json:"since"`
+	LastSeen    int64  `json:"last_seen"`
+	BytesIn     uint64 `json:"bytes_in"`
+	BytesOut    uint64 `json:"bytes_out"`
+	MessagesIn  uint64 `json:"messages_in"`
+	MessagesOut uint64 `json:"messages_out"`
+}
+
+// Message is what a push carries: any JSON object, relayed as it came.
+type Message = json.RawMessage
+
+// Clock is time.Now, handed in.
+type Clock func() time.Time
