@@ -90,5 +90,6 @@ func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 		c.release(PeerGone)
 		return
 	}
+	c.watched = true
 	c.arm(l.Now() + ticks(s.opts.HandshakeTimeout))
 }

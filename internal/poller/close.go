@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"unicode/utf8"
 
-	"github.com/cloudwego/netpoll"
 	"github.com/gobwas/ws"
 )
 
@@ -58,15 +57,9 @@ func (c *Conn) startClosing(why Reason) {
 		c.in = nil
 	}
 	c.arm(c.loop.Now() + ticks(c.loop.server.opts.CloseTimeout))
-	if c.detached && !c.hungUp {
-		c.detached = false
-		_ = c.loop.poll.Control(c.op, netpoll.PollReadable)
-		if c.out != nil {
-			c.watchWrites()
-		}
-	}
+	c.watch()
 	c.left(was, why)
-	if c.loop.reading != c && c.out == nil {
+	if c.state == stateClosing && c.loop.reading != c && c.out == nil {
 		c.finish()
 	}
 }

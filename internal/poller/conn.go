@@ -44,7 +44,8 @@ type Conn struct {
 	state    state
 	dirty    bool // listed in loop.dirty
 	paused   bool // the handler wants no messages now
-	detached bool // not watched: paused with input waiting, or hung up
+	watched  bool // the poll has the socket
+	unwanted bool // input waits while paused: the poll is to let the socket go
 	hungUp   bool // the poll reported a hang-up; the rest is read without it
 	writing  bool // EPOLLOUT is watched
 	finished bool // output is complete; FIN was sent
@@ -166,7 +167,7 @@ func (c *Conn) expire() {
 func (c *Conn) onHup(netpoll.Poll) error {
 	c.loop.post(func() bool {
 		if c.state != stateClosed {
-			c.detached, c.hungUp = true, true
+			c.watched, c.hungUp = false, true
 			c.drain()
 		}
 		return false

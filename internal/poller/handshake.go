@@ -199,10 +199,11 @@ func (u *upgrader) onHeader(key, value []byte) error {
 	// gobwas hands the names over in canonical form.
 	switch string(key) {
 	case "Origin":
-		u.origin = append(u.origin[:0], value...)
-		if len(value) == 0 {
-			u.origin = append(u.origin, "null"...)
+		// Empty or twice is no origin at all; the space matches nothing.
+		if len(value) == 0 || len(u.origin) > 0 {
+			u.origin = append(u.origin, ' ')
 		}
+		u.origin = append(u.origin, value...)
 	case "Authorization":
 		if t, ok := bytes.CutPrefix(value, []byte("Bearer ")); ok {
 			u.token = append(u.token[:0], bytes.TrimSpace(t)...)

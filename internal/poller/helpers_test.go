@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -67,9 +66,10 @@ func echo(p *peer, b []byte) { p.WriteMessage(b) }
 
 type server struct {
 	*poller.Server
-	t    *testing.T
-	addr string
-	log  *logBuffer
+	t       *testing.T
+	addr    string
+	log     *logBuffer
+	metrics *metrics.Metrics
 }
 
 // start runs a server of one loop, unless opts say otherwise, until the test ends.
@@ -78,11 +78,11 @@ func start(t *testing.T, h hooks, opts poller.Options) *server {
 	if opts.Loops == 0 {
 		opts.Loops = 1
 	}
-	log := &logBuffer{}
+	log, m := &logBuffer{}, metrics.New(opts.Loops)
 	s, err := poller.New(func() (*poller.Conn, poller.Handler) {
 		p := &peer{hooks: &h}
 		return &p.Conn, p
-	}, metrics.New(opts.Loops), slog.New(slog.NewTextHandler(log, nil)), opts)
+	}, m, slog.New(slog.NewTextHandler(log, nil)), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func start(t *testing.T, h hooks, opts poller.Options) *server {
 			t.Error("shutdown:", err)
 		}
 	})
-	return &server{Server: s, t: t, addr: s.Addr().String(), log: log}
+	return &server{Server: s, t: t, addr: s.Addr().String(), log: log, metrics: m}
 }
 
 // logBuffer is a log that a test can read while it is written.
@@ -196,6 +196,16 @@ func frame(fin bool, op ws.OpCode, payload []byte) []byte {
 	return b.Bytes()
 }
 
+// frame reads one frame.
+func (c *client) frame() ws.Frame {
+	c.t.Helper()
+	f, err := ws.ReadFrame(c.br)
+	if err != nil {
+		c.t.Fatal("waiting for a frame:", err)
+	}
+	return f
+}
+
 // expect reads one text message.
 func (c *client) expect(want string) {
 	c.t.Helper()
@@ -253,7 +263,3 @@ func (s *server) on(f func()) {
 	}
 	<-done
 }
-
-func repeat(b []byte, n int) []byte { return bytes.Repeat(b, n) }
-
-var _ = fmt.Sprint

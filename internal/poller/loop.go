@@ -116,7 +116,10 @@ func (l *Loop) stop() {
 	}
 	l.stopping = true
 	l.closeListener()
-	l.wheel.Each(func(c *Conn) { c.release(Stopped) })
+	l.wheel.Each(func(c *Conn) {
+		defer l.guard(c)
+		c.release(Stopped)
+	})
 	l.freeDead()
 	l.detach(l.ticker)
 	l.detach(l.mailbox.op)

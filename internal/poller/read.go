@@ -48,12 +48,7 @@ func (c *Conn) drain() {
 	defer l.guard(c)
 	for turn := 0; ; turn++ {
 		if c.paused {
-			// The bytes stay in the kernel: real TCP back-pressure. A level-
-			// triggered poll would report them for ever, so it stops watching.
-			if !c.detached {
-				c.detached, c.writing, c.op.OnWrite = true, false, nil
-				_ = l.poll.Control(c.op, netpoll.PollDetach)
-			}
+			c.unwatch()
 			return
 		}
 		n, errno := rawRead(c.op.FD, l.rbuf)
@@ -240,6 +235,38 @@ func (c *Conn) message(payload []byte) {
 // was read together with that message.
 func (c *Conn) Pause() { c.paused = true }
 
+// unwatch leaves the input of a paused connection in the kernel: real TCP
+// back-pressure. A level-triggered poll would report it for ever, so the poll
+// lets the socket go; not from inside the socket's own callback, since netpoll
+// may have seen a hang-up in the same event and does the same then.
+func (c *Conn) unwatch() {
+	if c.unwanted || !c.watched {
+		return
+	}
+	c.unwanted = true
+	c.loop.post(func() bool {
+		if c.unwanted && c.watched && c.state != stateClosed {
+			c.watched, c.writing, c.op.OnWrite = false, false, nil
+			_ = c.loop.poll.Control(c.op, netpoll.PollDetach)
+		}
+		return false
+	})
+}
+
+// watch undoes unwatch.
+func (c *Conn) watch() {
+	c.unwanted = false
+	if c.watched || c.hungUp {
+		return
+	}
+	if err := c.loop.poll.Control(c.op, netpoll.PollReadable); err != nil {
+		c.release(PeerGone)
+		return
+	}
+	c.watched = true
+	c.flush()
+}
+
 // Resume goes on after Pause. It must not be called from inside a callback of
 // the same connection.
 func (c *Conn) Resume() {
@@ -252,19 +279,14 @@ func (c *Conn) Resume() {
 		c.in.held = nil
 		c.process(held)
 	}
-	if c.state == stateClosed || c.paused || !c.detached {
+	if c.state == stateClosed || c.paused {
 		return
 	}
 	if c.hungUp {
 		c.drain()
 		return
 	}
-	c.detached = false
-	if err := c.loop.poll.Control(c.op, netpoll.PollReadable); err != nil {
-		c.release(PeerGone)
-		return
-	}
-	c.flush()
+	c.watch()
 }
 
 // hold keeps bytes that were read together with the message that paused the

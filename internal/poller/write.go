@@ -30,9 +30,10 @@ type chunk struct {
 // outbuf is the output of one connection that the kernel has not taken.
 type outbuf struct {
 	queue []chunk
-	head  int // first chunk not completely written
-	sent  int // bytes of that chunk already written
-	size  int // bytes that wait, with overhead
+	head  int  // first chunk not completely written
+	sent  int  // bytes of that chunk already written
+	begun bool // that chunk is itself the rest of something partly written
+	size  int  // bytes that wait, with overhead
 }
 
 func (o *outbuf) oldest() uint32 { return o.queue[o.head].at }
@@ -40,7 +41,7 @@ func (o *outbuf) oldest() uint32 { return o.queue[o.head].at }
 // keepPartial throws away all but a chunk that is partly on the wire, after
 // which a whole frame can follow.
 func (o *outbuf) keepPartial() {
-	if o.sent == 0 {
+	if o.sent == 0 && !o.begun {
 		clear(o.queue)
 		o.queue, o.head, o.size = o.queue[:0], 0, 0
 		return
@@ -56,7 +57,7 @@ func (l *Loop) putOut(o *outbuf) {
 	if cap(o.queue) > keepOut {
 		o.queue = nil
 	}
-	o.queue, o.head, o.sent, o.size = o.queue[:0], 0, 0, 0
+	o.queue, o.head, o.sent, o.begun, o.size = o.queue[:0], 0, 0, false, 0
 	l.outs.put(o)
 }
 
@@ -144,6 +145,7 @@ func (c *Conn) writeOut() {
 func (c *Conn) push(p []byte, shared bool) {
 	l := c.loop
 	gather := l.batching && l.reading != c
+	begun := false
 	if c.out == nil && !gather {
 		n, errno := rawWrite(c.op.FD, p)
 		l.stats.Writes.Add(1)
@@ -158,10 +160,11 @@ func (c *Conn) push(p []byte, shared bool) {
 		if n == len(p) {
 			return
 		}
-		p = p[n:]
+		p, begun = p[n:], n > 0
 	}
 	if c.out == nil {
 		c.out = l.outs.get()
+		c.out.begun = begun
 	}
 	o := c.out
 	if c.state == stateOpen && o.size+len(p) > l.server.opts.SendBuffer {
@@ -187,8 +190,8 @@ func (c *Conn) push(p []byte, shared bool) {
 
 // watchWrites asks the poll to tell when the socket takes more.
 func (c *Conn) watchWrites() {
-	if c.detached {
-		return // Resume looks at the output
+	if !c.watched {
+		return // watch looks at the output
 	}
 	if c.state == stateOpen {
 		c.rearm()
@@ -245,15 +248,20 @@ func (c *Conn) flush() {
 			return
 		}
 	}
-	l.putOut(o)
+	c.written()
+	if c.state == stateClosing {
+		c.finish()
+	}
+}
+
+// written is called when no output waits any more.
+func (c *Conn) written() {
+	c.loop.putOut(c.out)
 	c.out = nil
 	if c.writing {
 		c.writing = false
 		c.op.OnWrite = nil
-		_ = l.poll.Control(c.op, netpoll.PollRW2R)
-	}
-	if c.state == stateClosing {
-		c.finish()
+		_ = c.loop.poll.Control(c.op, netpoll.PollRW2R)
 	}
 }
 
@@ -270,7 +278,7 @@ func (o *outbuf) advance(n int) {
 		o.size -= left + chunkOverhead
 		o.queue[o.head] = chunk{}
 		o.head++
-		o.sent = 0
+		o.sent, o.begun = 0, false
 	}
 	// A queue that never runs empty must not grow at its end for ever.
 	if o.head > 256 && o.head*2 > len(o.queue) {
@@ -298,8 +306,7 @@ func (c *Conn) slow() {
 	if c.out != nil {
 		c.out.keepPartial()
 		if len(c.out.queue) == 0 {
-			c.loop.putOut(c.out)
-			c.out = nil
+			c.written()
 		}
 	}
 	c.Close(CodeSlowConsumer, "too slow: messages were not read in time", SlowConsumer)
