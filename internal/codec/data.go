@@ -9,9 +9,9 @@ import (
 	"github.com/bytedance/sonic"
 )
 
-// decoding is sonic with its traps closed: strings are copied, since the input
-// is a buffer that is used again; keys match exactly; numbers in an any keep
-// their digits, as json.Number.
+// decoding is sonic with its traps closed: keys match exactly, and numbers in an
+// any keep their digits, as json.Number. Strings are copied, so that a user id
+// that is kept does not keep the text of a whole login.
 var decoding = sonic.Config{CopyString: true, CaseSensitive: true, UseNumber: true, ValidateString: true}.Froze()
 
 // ValidObject checks that data is one JSON object under the rules of the
@@ -42,14 +42,16 @@ func DecodeData(data []byte, v any) error {
 	if err := ValidObject(data); err != nil {
 		return err
 	}
-	if err := decoding.UnmarshalFromString(view(data), v); err != nil {
+	// Unmarshal copies data first. UnmarshalFromString would save that, but a
+	// json.Number in an any points into the text even with CopyString.
+	if err := decoding.Unmarshal(data, v); err != nil {
 		return misfit(data, v, err)
 	}
 	return nil
 }
 
 // Prepare compiles the decoder and encoder of t, which otherwise happens at the
-// first use and then takes a millisecond or more: too long for an event loop.
+// first use and then takes milliseconds: too long for an event loop.
 func Prepare(t reflect.Type) error { return sonic.Pretouch(t) }
 
 // misfit explains why valid JSON did not go into v. sonic tells the place as an
