@@ -3,10 +3,13 @@ package codec
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strconv"
 
 	"github.com/bytedance/sonic"
+	"github.com/bytedance/sonic/decoder"
+	"github.com/bytedance/sonic/encoder"
 )
 
 // decoding is sonic with its traps closed: keys match exactly, and numbers in an
@@ -50,9 +53,22 @@ func DecodeData(data []byte, v any) error {
 	return nil
 }
 
-// Prepare compiles the decoder and encoder of t, which otherwise happens at the
-// first use and then takes milliseconds: too long for an event loop.
-func Prepare(t reflect.Type) error { return sonic.Pretouch(t) }
+// Prepare compiles the decoder of request and the encoder of reply, which
+// otherwise happens at their first use and then takes milliseconds: too long for
+// an event loop. Either may be nil.
+func Prepare(request, reply reflect.Type) error {
+	if request != nil {
+		if err := decoder.Pretouch(request); err != nil {
+			return fmt.Errorf("prepare decoder of %v: %w", request, err)
+		}
+	}
+	if reply != nil {
+		if err := encoder.Pretouch(reply); err != nil {
+			return fmt.Errorf("prepare encoder of %v: %w", reply, err)
+		}
+	}
+	return nil
+}
 
 // misfit explains why valid JSON did not go into v. sonic tells the place as an
 // offset into the text; encoding/json tells it as a path, so the refused

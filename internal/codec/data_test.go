@@ -119,9 +119,12 @@ func TestValidObject(t *testing.T) {
 }
 
 func TestPrepare(t *testing.T) {
-	for _, v := range []any{sample{}, struct{}{}, map[string]int{}, json.RawMessage{}} {
-		if err := codec.Prepare(reflect.TypeOf(v)); err != nil {
+	for _, v := range []any{sample{}, &sample{}, struct{}{}, map[string]int{}, json.RawMessage{}} {
+		if err := codec.Prepare(reflect.TypeOf(v), reflect.TypeOf(v)); err != nil {
 			t.Errorf("%T: %v", v, err)
 		}
+	}
+	if err := codec.Prepare(nil, nil); err != nil {
+		t.Error(err)
 	}
 }
