@@ -24,6 +24,9 @@ type Handshake struct {
 	// Token came as Authorization: Bearer, as the subprotocol pushd.token.…, or
 	// as ?token= where Options.QueryToken allows it. Empty when there was none.
 	Token string
+	// Query is the raw query string of the request target; never logged, as it
+	// may hold a token.
+	Query string
 }
 
 // feedHandshake gathers the request's header and answers it. It gets all bytes
@@ -77,7 +80,7 @@ func (c *Conn) feedHandshake(data []byte) (rest []byte) {
 	l.stats.Handshakes.Add(1)
 	l.stats.Connections.Add(1)
 	c.rearm()
-	c.handler.Opened(c, &Handshake{Token: string(u.token)})
+	c.handler.Opened(c, &Handshake{Token: string(u.token), Query: string(u.query)})
 	return rest
 }
 
@@ -114,6 +117,7 @@ type upgrader struct {
 	host   []byte
 	origin []byte
 	token  []byte
+	query  []byte
 	xff    []byte
 	reason string // the metric label if this handshake is refused
 	wrote  bool   // gobwas has answered
@@ -180,11 +184,9 @@ func (u *upgrader) upgrade(c *Conn, head []byte) bool {
 }
 
 func (u *upgrader) onRequest(target []byte) error {
-	if !u.loop.server.opts.QueryToken {
-		return nil
-	}
 	_, query, _ := bytes.Cut(target, []byte{'?'})
-	if len(query) == 0 {
+	u.query = append(u.query[:0], query...)
+	if len(query) == 0 || !u.loop.server.opts.QueryToken {
 		return nil
 	}
 	values, err := url.ParseQuery(string(query))

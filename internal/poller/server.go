@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -107,11 +109,63 @@ func (s *Server) Post(loop int, run func() (more bool)) bool {
 	return s.loops[loop].Post(run)
 }
 
+// Loop is loop i.
+func (s *Server) Loop(i int) *Loop { return s.loops[i] }
+
 // StopAccepting closes the listeners; open connections go on.
 func (s *Server) StopAccepting() {
 	for _, l := range s.loops {
 		l.post(func() bool { l.closeListener(); return false })
 	}
+}
+
+// drainStep is how often a drain closes another part of the connections.
+const drainStep = 50 * time.Millisecond
+
+// Drain calls close for every connection that is open now, on its loop, spread
+// evenly over a time, so that clients do not all come back at once.
+func (s *Server) Drain(ctx context.Context, over time.Duration, close func(*Conn)) error {
+	lists := make([][]*Conn, len(s.loops))
+	var wg sync.WaitGroup
+	for i, l := range s.loops {
+		wg.Add(1)
+		if !l.Complete(func() {
+			defer wg.Done()
+			l.wheel.Each(func(c *Conn) {
+				if c.state == stateOpen {
+					lists[i] = append(lists[i], c)
+				}
+			})
+		}) {
+			wg.Done()
+		}
+	}
+	wg.Wait()
+	steps := int(max(over/drainStep, 1))
+	for step := 1; step <= steps; step++ {
+		for i, l := range s.loops {
+			part := lists[i][:len(lists[i])/(steps-step+1)]
+			lists[i] = lists[i][len(part):]
+			l.post(func() bool {
+				for n := 0; n < flushEvery && len(part) > 0; n++ {
+					if part[0].state == stateOpen {
+						close(part[0])
+					}
+					part = part[1:]
+				}
+				return len(part) > 0
+			})
+		}
+		if step == steps {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(drainStep):
+		}
+	}
+	return nil
 }
 
 // Shutdown closes what is still open, without a Close frame, and stops the
