@@ -3,15 +3,18 @@ package codec
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strconv"
 
 	"github.com/bytedance/sonic"
+	"github.com/bytedance/sonic/decoder"
+	"github.com/bytedance/sonic/encoder"
 )
 
-// decoding is sonic with its traps closed: strings are copied, since the input
-// is a buffer that is used again; keys match exactly; numbers in an any keep
-// their digits, as json.Number.
+// decoding is sonic with its traps closed: keys match exactly, and numbers in an
+// any keep their digits, as json.Number. Strings are copied, so that a user id
+// that is kept does not keep the text of a whole login.
 var decoding = sonic.Config{CopyString: true, CaseSensitive: true, UseNumber: true, ValidateString: true}.Froze()
 
 // ValidObject checks that data is one JSON object under the rules of the
@@ -42,15 +45,30 @@ func DecodeData(data []byte, v any) error {
 	if err := ValidObject(data); err != nil {
 		return err
 	}
-	if err := decoding.UnmarshalFromString(view(data), v); err != nil {
+	// Unmarshal copies data first. UnmarshalFromString would save that, but a
+	// json.Number in an any points into the text even with CopyString.
+	if err := decoding.Unmarshal(data, v); err != nil {
 		return misfit(data, v, err)
 	}
 	return nil
 }
 
-// Prepare compiles the decoder and encoder of t, which otherwise happens at the
-// first use and then takes a millisecond or more: too long for an event loop.
-func Prepare(t reflect.Type) error { return sonic.Pretouch(t) }
+// Prepare compiles the decoder of request and the encoder of reply, which
+// otherwise happens at their first use and then takes milliseconds: too long for
+// an event loop. Either may be nil.
+func Prepare(request, reply reflect.Type) error {
+	if request != nil {
+		if err := decoder.Pretouch(request); err != nil {
+			return fmt.Errorf("prepare decoder of %v: %w", request, err)
+		}
+	}
+	if reply != nil {
+		if err := encoder.Pretouch(reply); err != nil {
+			return fmt.Errorf("prepare encoder of %v: %w", reply, err)
+		}
+	}
+	return nil
+}
 
 // misfit explains why valid JSON did not go into v. sonic tells the place as an
 // offset into the text; encoding/json tells it as a path, so the refused

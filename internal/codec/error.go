@@ -56,6 +56,14 @@ func AsError(err error) *Error {
 	if err == nil {
 		return nil
 	}
+	// The common case, apart because errors.As makes its target escape.
+	if e, ok := err.(*Error); ok {
+		return e
+	}
+	return answer(err)
+}
+
+func answer(err error) *Error {
 	var e *Error
 	switch {
 	case errors.As(err, &e):

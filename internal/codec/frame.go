@@ -62,7 +62,7 @@ func PushRaw(module, action string, data []byte) (Frame, error) {
 		return join(head, nil, []byte("}")), nil
 	}
 	if s := (scanner{b: data}); s.space() != '{' {
-		return nil, errors.New("Data must be a JSON object")
+		return nil, errors.New("the data is not a JSON object")
 	}
 	head = append(head, `,"Data":`...)
 	return join(head, data, []byte("}")), nil

@@ -117,7 +117,7 @@ func appendData(dst []byte, data any) ([]byte, error) {
 	case string(text) == "null":
 		return dst, nil
 	case len(text) == 0 || text[0] != '{':
-		return dst, fmt.Errorf("Data must be a JSON object, not a %T", data)
+		return dst, fmt.Errorf("%T is not a JSON object", data)
 	}
 	return out, nil
 }

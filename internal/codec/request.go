@@ -33,10 +33,12 @@ func (r *Request) Clone() Request {
 // A request without escapes in Module and Action costs no allocation.
 //
 // The scanner is our own because relayed Data has to be looked at byte by byte
-// anyway: sonic has no check for depth, surrogates or \u0000. One pass that does
-// all of it takes 0.1 µs for a heartbeat and 0.2 µs for a login, without
-// allocating; sonic.UnmarshalString into the same struct takes 0.3 and 0.5 µs
-// and three to five allocations, before any of those checks.
+// anyway: sonic checks neither depth, surrogates, \u0000 nor UTF-8. One pass
+// that does all of it takes 60 ns for a heartbeat and 170 ns for a login and
+// allocates nothing; sonic with zero-copy strings takes 150 ns and 290 ns, with
+// two and three allocations, before any of those checks. Only on large Data is
+// sonic's skipping faster, because it looks for nothing but the end
+// (BenchmarkDecode, BenchmarkDecodeSonic).
 func Decode(payload []byte, r *Request) error {
 	*r = Request{}
 	s := scanner{b: payload}

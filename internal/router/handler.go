@@ -1,0 +1,78 @@
+package router
+
+import (
+	"context"
+	"reflect"
+
+	"pushd/internal/codec"
+)
+
+// Handlers are the actions of one module by name.
+type Handlers[P any] map[string]Handler[P]
+
+// Handler is what Typed makes of a function.
+type Handler[P any] struct {
+	call           callFunc[P]
+	request, reply reflect.Type // nil for struct{}, which has nothing to decode or encode
+	inline, open   bool
+}
+
+type callFunc[P any] func(ctx context.Context, p P, data []byte) (any, error)
+
+// Typed makes a handler of f. Req is what Data is decoded into, by
+// codec.DecodeData: once, strictly, and into memory of its own. A Req of
+// struct{} takes no Data and ignores what comes. A Rep of struct{}, or a nil
+// pointer, gives no Data in the reply. The handler may block and needs a login,
+// unless marked otherwise.
+func Typed[P, Req, Rep any](f func(context.Context, P, Req) (Rep, error)) Handler[P] {
+	request, reply := reflect.TypeFor[Req](), reflect.TypeFor[Rep]()
+	if request == reflect.TypeFor[struct{}]() {
+		request = nil
+	}
+	if reply == reflect.TypeFor[struct{}]() {
+		reply = nil
+	}
+	call := func(ctx context.Context, p P, data []byte) (any, error) {
+		var req Req
+		if request != nil {
+			if err := codec.DecodeData(data, &req); err != nil {
+				return nil, err
+			}
+		}
+		rep, err := f(ctx, p, req)
+		if err != nil || reply == nil {
+			return nil, err
+		}
+		return rep, nil
+	}
+	return Handler[P]{call: call, request: request, reply: reply}
+}
+
+// Inline marks a handler that works in memory only and never blocks, so that it
+// may run on the event loop, before anything the connection sends later.
+func (h Handler[P]) Inline() Handler[P] {
+	h.inline = true
+	return h
+}
+
+// Open marks a handler that is allowed before login.
+func (h Handler[P]) Open() Handler[P] {
+	h.open = true
+	return h
+}
+
+// Route is a handler in its place in the table.
+type Route[P any] struct {
+	Module, Action string // owned by the table, unlike the strings of a request
+	Inline         bool   // may run on the event loop
+	Open           bool   // allowed before login
+
+	call callFunc[P]
+}
+
+// Call decodes data and calls the handler. data is not kept. reply is nil when
+// there is none; err is whatever the handler returned, or a *codec.Error with
+// code 400 when data does not fit. A panic of the handler is not recovered.
+func (r Route[P]) Call(ctx context.Context, p P, data []byte) (reply any, err error) {
+	return r.call(ctx, p, data)
+}
