@@ -11,7 +11,7 @@ BIN := $(CURDIR)/bin
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: ## build and serve in dev mode on 127.0.0.1:8089 (ARGS="--flag …" adds flags)
+run: ## build, and serve in dev mode on :8089 (ARGS="--flag …" adds flags)
 	go build -o pushd ./cmd/pushd
 	./pushd serve --dev $(ARGS)
 
