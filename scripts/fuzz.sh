@@ -8,7 +8,7 @@
 # (go.dev/issue/75804).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-rounds=${1:-20000x}
+rounds=${1:-50000x}
 
 # Without a bound one hanging target would hold up everything after it. A
 # number of executions says nothing of time, so the bound is a generous one.
