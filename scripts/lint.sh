@@ -19,5 +19,5 @@ mapfile -t scripts < <(
 		-type f -size -200k -exec awk 'FNR == 1 { if (/^#!.*[\/ ](ba)?sh( |$)/) print FILENAME; nextfile }' {} + | sort
 )
 ((${#scripts[@]})) # an empty list means that the search broke, not that all is clean
-shellcheck --external-sources "${scripts[@]}"
+shellcheck --external-sources --source-path=SCRIPTDIR "${scripts[@]}"
 echo "lint: Go and ${#scripts[@]} scripts are clean"
