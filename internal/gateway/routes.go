@@ -38,9 +38,9 @@ func routes(g *Gateway, p *push.Service, modules []Module) *Table {
 		"Logout":    router.Typed(g.robotLogout).Inline(),
 	})
 	t.Register("topic", Handlers{
-		"Subscribe":   Serve(p.TopicSubscribe).Inline(),
-		"Unsubscribe": Serve(p.TopicUnsubscribe).Inline(),
-		"Publish":     Serve(p.TopicPublish).Inline(),
+		"Subscribe":   Serve(p.Subscribe).Inline(),
+		"Unsubscribe": Serve(p.Unsubscribe).Inline(),
+		"Publish":     Serve(p.Publish).Inline(),
 	})
 	t.Register("presence", Handlers{
 		"Online":      Serve(p.PresenceOnline).Inline(),
