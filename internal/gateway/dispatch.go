@@ -75,7 +75,7 @@ func (s *Session) hot(r *codec.Request) bool {
 // sends nothing else.
 func (s *Session) malformed(err error) {
 	s.answer(nil, "unknown", "unknown", nil, err)
-	if s.errors++; s.errors >= maxErrors {
+	if s.errors++; int(s.errors) >= s.gateway.opts.MaxErrors {
 		s.Close(closeErrors, "too many malformed frames", reasonErrors)
 	}
 }

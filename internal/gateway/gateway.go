@@ -34,6 +34,8 @@ type Options struct {
 	LoginTimeout time.Duration // from the handshake to a login; default 10 s
 	Workers      int           // goroutines for what may block; default 16
 	WorkerQueue  int           // requests that may wait for one; default 4096
+	MaxErrors    int           // malformed frames in a row that close a connection; default 20
+	NoResume     bool          // subscriptions of lost sessions are not kept
 }
 
 func (o Options) withDefaults() Options {
@@ -51,6 +53,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.WorkerQueue <= 0 {
 		o.WorkerQueue = 4096
+	}
+	if o.MaxErrors <= 0 {
+		o.MaxErrors = 20
 	}
 	return o
 }
@@ -107,21 +112,21 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 	return g, nil
 }
 
-// Listen registers the routes, starts the workers and opens the door.
+// Listen registers the routes, starts the workers and opens the door. After an
+// error only Shutdown is left to call.
 func (g *Gateway) Listen(ctx context.Context, addr string, service *push.Service, modules ...Module) error {
 	g.table = routes(g, service, modules)
 	g.presence = service.Presence
 	g.workers = startWorkers(g, g.opts.Workers, g.opts.WorkerQueue)
 	g.describe()
-	if err := g.server.Listen(ctx, addr); err != nil {
-		g.workers.stop()
-		return err
-	}
-	return nil
+	return g.server.Listen(ctx, addr)
 }
 
 // Addr is the bound address after Listen.
 func (g *Gateway) Addr() net.Addr { return g.server.Addr() }
+
+// AllowOrigin is poller.Server.AllowOrigin.
+func (g *Gateway) AllowOrigin(origin, host string) bool { return g.server.AllowOrigin(origin, host) }
 
 // Routes lists "module.Action" of every route, sorted.
 func (g *Gateway) Routes() []string { return g.table.Routes() }
@@ -173,7 +178,9 @@ func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	g.workers.stop()
+	if g.workers != nil {
+		g.workers.stop()
+	}
 	// What is left gets no more patience, but the loops are always ended.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

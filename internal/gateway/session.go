@@ -9,12 +9,8 @@ import (
 	"pushd/internal/poller"
 )
 
-const (
-	// maxErrors is how many malformed frames in a row close a connection.
-	maxErrors = 20
-	// maxLoginFailures is how many refused tokens close a connection.
-	maxLoginFailures = 5
-)
+// maxLoginFailures is how many refused tokens close a connection.
+const maxLoginFailures = 5
 
 // Session is one connection and, once logged in, one entry of the hub. All
 // three are one allocation: a million of them is what the server is for.
@@ -25,7 +21,7 @@ type Session struct {
 	gateway *Gateway
 	device  *string // DeviceId of the login; most clients give none
 	expires uint32  // unix seconds at which the token runs out; 0 is never
-	errors  uint8   // malformed frames in a row
+	errors  uint16  // malformed frames in a row
 	refused uint8   // tokens refused
 }
 
@@ -84,7 +80,7 @@ func (s *Session) Closed(_ *poller.Conn, why poller.Reason) {
 	if !s.login.Live() {
 		return
 	}
-	if resumable(why) {
+	if resumable(why) && !s.gateway.opts.NoResume {
 		s.gateway.hub.Park(&s.login)
 	}
 	s.gateway.hub.Remove(&s.login)

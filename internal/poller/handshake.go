@@ -263,8 +263,8 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 		}
 	}
 	if s.peers != nil && !trusted {
-		if !s.peers.enter(u.conn.address) {
-			return nil, u.refuseWith(http.StatusServiceUnavailable, "max_per_address", "too many connections from this address")
+		if refused := s.peers.enter(u.conn.address, time.Now()); refused != "" {
+			return nil, u.refuseWith(http.StatusServiceUnavailable, refused, "too many connections from this address")
 		}
 		u.conn.limited = true
 	}

@@ -3,45 +3,69 @@ package poller
 import (
 	"hash/maphash"
 	"sync"
+	"time"
 )
 
-// addressLimit counts open connections of each client address. It holds one
-// entry for each address that is connected now, so connections bound it too.
+// addressLimit bounds what one client address may have: open connections, and
+// opening handshakes in a second. It holds one entry for each address that is
+// connected now or was answered within this second, so connections bound it too.
 type addressLimit struct {
-	max    int32
+	open   int32 // 0: not limited
+	rate   int32 // 0: not limited
 	seed   maphash.Seed
-	shards [64]struct {
-		mu    sync.Mutex
-		count map[[16]byte]int32 // guarded by mu
-		_     [48]byte           // shards do not share a cache line
-	}
+	shards [64]addressShard
 }
 
-// newAddressLimit is nil, which limits nothing, for a limit of 0.
-func newAddressLimit(limit int) *addressLimit {
-	if limit <= 0 {
+type addressShard struct {
+	mu     sync.Mutex
+	count  map[[16]byte]int32 // guarded by mu: open connections
+	second int64              // guarded by mu: the second that recent counts
+	recent map[[16]byte]int32 // guarded by mu: handshakes in it
+	_      [24]byte           // shards do not share a cache line
+}
+
+// newAddressLimit is nil when nothing is limited.
+func newAddressLimit(open, rate int) *addressLimit {
+	if open <= 0 && rate <= 0 {
 		return nil
 	}
-	a := &addressLimit{max: int32(limit), seed: maphash.MakeSeed()}
+	a := &addressLimit{open: int32(open), rate: int32(rate), seed: maphash.MakeSeed()}
 	for i := range a.shards {
 		a.shards[i].count = make(map[[16]byte]int32)
+		a.shards[i].recent = make(map[[16]byte]int32)
 	}
 	return a
 }
 
-func (a *addressLimit) enter(addr [16]byte) bool {
-	s := &a.shards[maphash.Bytes(a.seed, addr[:])%uint64(len(a.shards))]
+func (a *addressLimit) shard(addr [16]byte) *addressShard {
+	return &a.shards[maphash.Bytes(a.seed, addr[:])%uint64(len(a.shards))]
+}
+
+// enter counts a handshake and, when it is let in, a connection. refused is the
+// metric label of the limit that stood against it.
+func (a *addressLimit) enter(addr [16]byte, now time.Time) (refused string) {
+	s := a.shard(addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.count[addr] >= a.max {
-		return false
+	if a.rate > 0 {
+		if second := now.Unix(); s.second != second {
+			s.second = second
+			clear(s.recent)
+		}
+		if s.recent[addr] >= a.rate {
+			return "handshake_rate"
+		}
+		s.recent[addr]++
+	}
+	if a.open > 0 && s.count[addr] >= a.open {
+		return "max_per_address"
 	}
 	s.count[addr]++
-	return true
+	return ""
 }
 
 func (a *addressLimit) leave(addr [16]byte) {
-	s := &a.shards[maphash.Bytes(a.seed, addr[:])%uint64(len(a.shards))]
+	s := a.shard(addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.count[addr]--; s.count[addr] <= 0 {

@@ -36,6 +36,9 @@ type Options struct {
 	MaxConnections int
 	// MaxPerAddress bounds open connections of one client address. Default 0: off.
 	MaxPerAddress int
+	// HandshakeRate bounds the opening handshakes of one client address in a
+	// second. Default 0: off.
+	HandshakeRate int
 	// Origins are the allowed values of the Origin header, scheme://host[:port]
 	// each, or "*" for any. Empty: only an origin whose host is the request's own.
 	Origins []string

@@ -45,10 +45,11 @@ type Server struct {
 	log     *slog.Logger
 	loops   []*Loop
 
-	open   atomic.Int64 // sockets accepted and not yet closed or handed off
-	peers  *addressLimit
-	addr   net.Addr // set by Listen
-	closed atomic.Bool
+	open    atomic.Int64 // sockets accepted and not yet closed or handed off
+	peers   *addressLimit
+	addr    net.Addr // set by Listen
+	running bool     // set by Listen
+	closed  atomic.Bool
 }
 
 // New makes the loops; Listen starts them. newConn is called on the loops.
@@ -58,7 +59,7 @@ func New(newConn NewConn, m *metrics.Metrics, log *slog.Logger, opts Options) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, newConn: newConn, origins: origins, metrics: m, log: log, peers: newAddressLimit(o.MaxPerAddress)}
+	s := &Server{opts: o, newConn: newConn, origins: origins, metrics: m, log: log, peers: newAddressLimit(o.MaxPerAddress, o.HandshakeRate)}
 	for i := range o.Loops {
 		l, err := newLoop(s, i, m.Loop(i))
 		if err != nil {
@@ -74,19 +75,17 @@ func New(newConn NewConn, m *metrics.Metrics, log *slog.Logger, opts Options) (*
 
 // Listen binds the address on every loop (SO_REUSEPORT: the kernel spreads the
 // connections) and starts the loops. Port 0 picks a free port; Addr tells which.
+// After an error only Shutdown is left to call.
 func (s *Server) Listen(ctx context.Context, addr string) error {
 	for _, l := range s.loops {
 		fd, bound, err := listenReusePort(ctx, addr)
 		if err != nil {
-			// The loops that were bound are not running yet.
-			for _, l := range s.loops {
-				l.free()
-			}
 			return err
 		}
 		addr, s.addr = bound.String(), bound
 		l.listener = fd
 	}
+	s.running = true
 	for _, l := range s.loops {
 		go l.run()
 	}
@@ -119,12 +118,20 @@ func (s *Server) StopAccepting() {
 	}
 }
 
-// drainStep is how often a drain closes another part of the connections.
-const drainStep = 50 * time.Millisecond
+const (
+	// drainStep is how often a drain closes another part of the connections.
+	drainStep = 50 * time.Millisecond
+	// drainPart is how many it closes each time at least, so that a few are gone
+	// soon.
+	drainPart = 100
+)
 
 // Drain calls close for every connection that is open now, on its loop, spread
 // evenly over a time, so that clients do not all come back at once.
 func (s *Server) Drain(ctx context.Context, over time.Duration, close func(*Conn)) error {
+	if !s.running {
+		return nil
+	}
 	lists := make([][]*Conn, len(s.loops))
 	var wg sync.WaitGroup
 	for i, l := range s.loops {
@@ -141,7 +148,11 @@ func (s *Server) Drain(ctx context.Context, over time.Duration, close func(*Conn
 		}
 	}
 	wg.Wait()
-	steps := int(max(over/drainStep, 1))
+	total := 0
+	for _, list := range lists {
+		total += len(list)
+	}
+	steps := max(min(int(over/drainStep), (total+drainPart-1)/drainPart), 1)
 	for step := 1; step <= steps; step++ {
 		for i, l := range s.loops {
 			part := lists[i][:len(lists[i])/(steps-step+1)]
@@ -168,12 +179,24 @@ func (s *Server) Drain(ctx context.Context, over time.Duration, close func(*Conn
 	return nil
 }
 
+// AllowOrigin tells whether a page of this origin may talk to the host that it
+// names in its request; see Options.Origins.
+func (s *Server) AllowOrigin(origin, host string) bool {
+	return s.origins.allow([]byte(origin), []byte(host))
+}
+
 // Shutdown closes what is still open, without a Close frame, and stops the
 // loops. Closing politely and over time is the owner's: StopAccepting first,
 // then Conn.Close on each, then Shutdown.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return errors.New("poller: already shut down")
+	}
+	if !s.running {
+		for _, l := range s.loops {
+			l.free()
+		}
+		return nil
 	}
 	for _, l := range s.loops {
 		l.post(func() bool { l.stop(); return false })
