@@ -1,0 +1,389 @@
+package hub_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pushd/internal/hub"
+)
+
+// town is a hub with ann (web, ios), bob (web), cyd (ios, in news and sport) and
+// dee (web, in sport), and a group "staff" of ann, bob and the absent zoe.
+func town(t testing.TB) (*steps, *hub.Hub, map[string]*client) {
+	s := newSteps(2)
+	h := newHub(t, s, hub.Options{})
+	c := map[string]*client{
+		"ann.web": login(t, h, "ann", 1, 0),
+		"ann.ios": login(t, h, "ann", 3, 1),
+		"bob":     login(t, h, "bob", 1, 1),
+		"cyd":     login(t, h, "cyd", 3, 0),
+		"dee":     login(t, h, "dee", 1, 0),
+	}
+	subscribe(t, h, c["cyd"], "news", "sport")
+	subscribe(t, h, c["dee"], "sport")
+	if err := h.SetGroup("staff", []string{"zoe", "bob", "ann", "bob"}); err != nil {
+		t.Fatal(err)
+	}
+	return s, h, c
+}
+
+func TestTargets(t *testing.T) {
+	const web, ios = uint64(1) << 1, uint64(1) << 3
+	for name, tc := range map[string]struct {
+		to      func(c map[string]*client) hub.Target
+		reach   string // keys of town
+		rec     hub.Receipt
+		atLeast bool // the receipt's numbers are upper bounds
+	}{
+		"one user": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Users: []string{"ann"}}
+		}, reach: "ann.ios ann.web", rec: hub.Receipt{Sessions: 2, Users: 1}},
+		"users, one twice, one absent": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Users: []string{"zoe", "bob", "ann", "bob"}}
+		}, reach: "ann.ios ann.web bob", rec: hub.Receipt{Sessions: 3, Users: 2, Offline: []string{"zoe"}}},
+		"platform": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Users: []string{"bob", "ann"}, Filter: hub.Filter{Platforms: ios}}
+		}, reach: "ann.ios", rec: hub.Receipt{Sessions: 1, Users: 1, Offline: []string{"bob"}}},
+		"except": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{Users: []string{"ann"}, Filter: hub.Filter{Except: c["ann.web"].ID}}
+		}, reach: "ann.ios", rec: hub.Receipt{Sessions: 1, Users: 1}},
+		"group": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Groups: []string{"staff"}}
+		}, reach: "ann.ios ann.web bob", rec: hub.Receipt{Sessions: 3, Users: 2}},
+		"group and one of its users": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Groups: []string{"staff", "no such group"}, Users: []string{"bob", "cyd", "zoe"}}
+		}, reach: "ann.ios ann.web bob cyd", rec: hub.Receipt{Sessions: 4, Users: 3, Offline: []string{"zoe"}}},
+		"sessions, one twice, one unknown": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{Sessions: []uint64{c["ann.web"].ID, c["ann.ios"].ID, c["ann.web"].ID, 1}}
+		}, reach: "ann.ios ann.web", rec: hub.Receipt{Sessions: 2, Users: 1}},
+		"session of a named user": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{
+				Sessions: []uint64{c["ann.web"].ID, c["dee"].ID, c["bob"].ID},
+				Users:    []string{"ann"}, Groups: []string{"staff"},
+			}
+		}, reach: "ann.ios ann.web bob dee", rec: hub.Receipt{Sessions: 4, Users: 3}},
+		"session with filter": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{
+				Sessions: []uint64{c["ann.web"].ID, c["ann.ios"].ID, c["dee"].ID},
+				Filter:   hub.Filter{Platforms: web, Except: c["dee"].ID},
+			}
+		}, reach: "ann.web", rec: hub.Receipt{Sessions: 1, Users: 1}},
+		"topic": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Topics: []string{"sport"}}
+		}, reach: "cyd dee", rec: hub.Receipt{Sessions: 2, Users: 2}},
+		"no such topic": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Topics: []string{"chess"}}
+		}},
+		"nobody": {to: func(map[string]*client) hub.Target { return hub.Target{} }},
+		"topics that overlap": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Topics: []string{"sport", "news", "sport"}}
+		}, reach: "cyd dee", rec: hub.Receipt{Sessions: 2, Users: 2}, atLeast: true},
+		"topic and one of its users": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Topics: []string{"sport"}, Users: []string{"cyd", "bob"}}
+		}, reach: "bob cyd dee", rec: hub.Receipt{Sessions: 3, Users: 3}, atLeast: true},
+		"topic with filter": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Topics: []string{"sport"}, Filter: hub.Filter{Platforms: web}}
+		}, reach: "dee", rec: hub.Receipt{Sessions: 1, Users: 1}, atLeast: true},
+		"topics and except": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{Topics: []string{"sport", "news"}, Filter: hub.Filter{Except: c["cyd"].ID}}
+		}, reach: "dee", rec: hub.Receipt{Sessions: 1, Users: 1}, atLeast: true},
+		"everyone": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Everyone: true, Users: []string{"zoe"}}
+		}, reach: "ann.ios ann.web bob cyd dee", rec: hub.Receipt{Sessions: 5, Users: 5}},
+		"everyone on web but one": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{Everyone: true, Filter: hub.Filter{Platforms: web, Except: c["bob"].ID}}
+		}, reach: "ann.web dee", rec: hub.Receipt{Sessions: 2, Users: 2}},
+		"everyone, except one on another platform": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{Everyone: true, Filter: hub.Filter{Platforms: web, Except: c["cyd"].ID}}
+		}, reach: "ann.web bob dee", rec: hub.Receipt{Sessions: 3, Users: 3}},
+		"everyone on a platform nobody is on": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Everyone: true, Filter: hub.Filter{Platforms: 1 << 63}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h, clients := town(t)
+			rec := deliver(t, h, tc.to(clients), "x")
+			s.settle()
+			var reached []string
+			for key, c := range clients {
+				if len(c.got) > 0 {
+					reached = append(reached, key)
+				}
+				if len(c.got) > 1 {
+					t.Errorf("%s got it %d times", key, len(c.got))
+				}
+			}
+			slices.Sort(reached)
+			if got := strings.Join(reached, " "); got != tc.reach {
+				t.Errorf("reached %q, want %q", got, tc.reach)
+			}
+			if tc.atLeast {
+				if rec.Sessions < tc.rec.Sessions || !slices.Equal(rec.Offline, tc.rec.Offline) {
+					t.Errorf("receipt %+v, want at least %+v", rec, tc.rec)
+				}
+			} else if fmt.Sprint(rec) != fmt.Sprint(tc.rec) {
+				t.Errorf("receipt %+v, want %+v", rec, tc.rec)
+			}
+			mustBeConsistent(t, h, s)
+		})
+	}
+}
+
+// Users whose ids have the same hash are still told apart.
+func TestCollidingHashes(t *testing.T) {
+	s := newSteps(2)
+	h := newHub(t, s, hub.Options{MaxPerUser: 2})
+	h.Collide()
+	var all []*client
+	for i := range 5 {
+		user := fmt.Sprint("u", i)
+		all = append(all, login(t, h, user, 1, 0), login(t, h, user, 2, 1))
+	}
+	if c := h.Counts(); c.Users != 5 || c.Sessions != 10 {
+		t.Errorf("counts %d users, %d sessions", c.Users, c.Sessions)
+	}
+	subscribe(t, h, all[0], "a", "b")
+	deliver(t, h, hub.Target{Users: []string{"u3"}}, "x")
+	deliver(t, h, hub.Target{Topics: []string{"b"}}, "y")
+	users, next, err := h.OnlineUsers(0, 2, "")
+	if err != nil || next == "" && len(users) != 5 || len(users) != 5 {
+		t.Errorf("OnlineUsers: %v, %q, %v; one hash comes whole", users, next, err)
+	}
+	h.Remove(&all[4].Session)
+	if m := h.UserPlatforms("u2"); m != 1<<2 {
+		t.Errorf("UserPlatforms = %b", m)
+	}
+	s.settle()
+	wantGot(t, all[0], "y")
+	wantGot(t, all[6], "x")
+	wantGot(t, all[7], "x")
+	mustBeConsistent(t, h, s)
+	for _, c := range all {
+		h.Remove(&c.Session)
+	}
+	if c := h.Counts(); c.Users != 0 || c.Sessions != 0 {
+		t.Errorf("counts at the end: %d users, %d sessions", c.Users, c.Sessions)
+	}
+	mustBeConsistent(t, h, s)
+}
+
+func TestBusyLoop(t *testing.T) {
+	s, h, c := town(t)
+	s.full[1] = true
+	for name, tc := range map[string]struct {
+		to   hub.Target
+		want int
+	}{
+		"users":    {hub.Target{Users: []string{"ann", "bob"}}, 1},
+		"everyone": {hub.Target{Everyone: true}, 3},
+		"mixed":    {hub.Target{Users: []string{"bob"}, Topics: []string{"sport"}}, 2},
+	} {
+		rec, err := h.Deliver(tc.to, []byte(name))
+		if !errors.Is(err, hub.ErrBusy) || rec.Sessions != tc.want {
+			t.Errorf("%s: %+v, %v, want %d sessions and ErrBusy", name, rec, err, tc.want)
+		}
+	}
+	if err := func() error { _, err := h.Check(t.Context()); return err }(); !errors.Is(err, hub.ErrBusy) {
+		t.Errorf("Check: %v, want ErrBusy", err)
+	}
+	s.full[1] = false
+	s.settle()
+	if len(c["bob"].got) != 0 {
+		t.Errorf("bob got %q that was refused", c["bob"].got)
+	}
+	if st := h.Stats(); st.Busy != 3 || st.QueuedBytes != 0 {
+		t.Errorf("stats %+v", st)
+	}
+	deliver(t, h, hub.Target{Users: []string{"bob"}}, "later")
+	s.settle()
+	wantGot(t, c["bob"], "later")
+}
+
+// What waits for a loop that doesn't turn is bounded, and one delivery larger
+// than the bound still goes when nothing waits.
+func TestQueueBound(t *testing.T) {
+	s := newSteps(1)
+	h := newHub(t, s, hub.Options{MaxQueued: 10_000})
+	c := login(t, h, "ann", 1, 0)
+	to := hub.Target{Users: []string{"ann"}}
+	sent := 0
+	for ; ; sent++ {
+		if _, err := h.Deliver(to, make([]byte, 1000)); err != nil {
+			break
+		}
+	}
+	if q := h.Stats().QueuedBytes; sent == 0 || q > 10_000 {
+		t.Errorf("%d sent, %d bytes wait", sent, q)
+	}
+	s.settle()
+	if q := h.Stats().QueuedBytes; q != 0 || c.calls != sent {
+		t.Errorf("%d of %d written, %d bytes wait", c.calls, sent, q)
+	}
+	if _, err := h.Deliver(to, make([]byte, 100_000)); err != nil {
+		t.Errorf("a large delivery into an empty queue: %v", err)
+	}
+	s.settle()
+	if s.posts != 2 {
+		t.Errorf("%d posts for two bursts", s.posts)
+	}
+}
+
+func TestJoining(t *testing.T) {
+	news := hub.Target{Topics: []string{"news"}}
+	all := hub.Target{Everyone: true}
+	both := hub.Target{Topics: []string{"news", "more"}}
+	with := func(to hub.Target, f hub.Filter) hub.Target { to.Filter = f; return to }
+	for name, tc := range map[string]struct {
+		send  []hub.Target
+		calls int
+	}{
+		"one topic":      {slices.Repeat([]hub.Target{news}, 5), 1},
+		"everyone":       {slices.Repeat([]hub.Target{all}, 5), 1},
+		"over the count": {slices.Repeat([]hub.Target{news}, 65), 2},
+		"another filter": {[]hub.Target{news, news, with(news, hub.Filter{Platforms: 2}), news}, 3},
+		"another except": {[]hub.Target{news, with(news, hub.Filter{Except: 7}), with(news, hub.Filter{Except: 7})}, 2},
+		"several topics": {[]hub.Target{news, both, both, news}, 4},
+		"a user":         {slices.Repeat([]hub.Target{{Users: []string{"ann"}}}, 3), 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSteps(1)
+			h := newHub(t, s, hub.Options{})
+			c := login(t, h, "ann", 1, 0)
+			subscribe(t, h, c, "news", "more")
+			var want []string
+			for i, to := range tc.send {
+				want = append(want, fmt.Sprint(i))
+				deliver(t, h, to, want[i])
+			}
+			s.settle()
+			if c.calls != tc.calls {
+				t.Errorf("%d writes, want %d", c.calls, tc.calls)
+			}
+			wantGot(t, c, want...)
+			if got := int(h.Stats().Joined); got != len(tc.send)-tc.calls {
+				t.Errorf("stats say %d joined", got)
+			}
+		})
+	}
+	t.Run("over the size", func(t *testing.T) {
+		s := newSteps(1)
+		h := newHub(t, s, hub.Options{})
+		c := login(t, h, "ann", 1, 0)
+		for range 3 {
+			if _, err := h.Deliver(all, make([]byte, 30<<10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.settle()
+		if c.calls != 2 {
+			t.Errorf("%d writes of 3 frames of 30 KiB, want 2", c.calls)
+		}
+	})
+}
+
+// A long walk gives way to the loop's sockets after each slice, and to pushes
+// to single users and to other topics.
+func TestSlicesAndTurns(t *testing.T) {
+	const members, slice = 100, 10
+	s := newSteps(1)
+	h := newHub(t, s, hub.Options{Slice: slice})
+	var all []*client
+	for i := range members {
+		all = append(all, login(t, h, fmt.Sprint("u", i), 1, 0))
+	}
+	subscribe(t, h, all[0], "small")
+	total := func() (n int) {
+		for _, c := range all {
+			n += c.calls
+		}
+		return n
+	}
+	deliver(t, h, hub.Target{Everyone: true}, "big")
+	s.turn(0)
+	deliver(t, h, hub.Target{Topics: []string{"small"}}, "topic")
+	deliver(t, h, hub.Target{Users: []string{"u0"}}, "user")
+	s.turn(0)
+	s.turn(0)
+	if got := all[0].got; !slices.Contains(got, "user") || !slices.Contains(got, "topic") {
+		t.Errorf("after three turns u0 has %q: it waits for the broadcast", got)
+	}
+	if n := total(); n > 3*2*slice || n < 2*slice {
+		t.Errorf("%d writes in three turns with slices of %d", n, slice)
+	}
+	s.settle()
+	if n := total(); n != members+2 {
+		t.Errorf("%d writes in all, want %d", n, members+2)
+	}
+}
+
+// A group's messages keep their order when the number of its online members
+// crosses the length at which a list is long.
+func TestGroupOrder(t *testing.T) {
+	const slice = 4
+	s := newSteps(1)
+	h := newHub(t, s, hub.Options{Slice: slice})
+	var users []string
+	var all []*client
+	for i := range slice + 1 {
+		users = append(users, fmt.Sprint("u", i))
+		all = append(all, login(t, h, users[i], 1, 0))
+	}
+	if err := h.SetGroup("g", users); err != nil {
+		t.Fatal(err)
+	}
+	to := hub.Target{Groups: []string{"g"}}
+	deliver(t, h, to, "1")
+	h.Remove(&all[0].Session)
+	deliver(t, h, to, "2")
+	deliver(t, h, to, "3")
+	s.settle()
+	for _, c := range all[1:] {
+		wantGot(t, c, "1", "2", "3")
+	}
+}
+
+// A Write that panics costs its connection the frame, and nobody else.
+func TestPanicInWrite(t *testing.T) {
+	s := newSteps(1)
+	h := newHub(t, s, hub.Options{Slice: 2})
+	var all []*client
+	for i := range 9 {
+		all = append(all, login(t, h, fmt.Sprint("u", i), 1, 0))
+	}
+	all[4].write = func() { panic("broken connection") }
+	deliver(t, h, hub.Target{Everyone: true}, "x")
+	deliver(t, h, hub.Target{Users: []string{"u4", "u5"}}, "y")
+	panics := 0
+	for more := true; more; {
+		func() {
+			defer func() {
+				if recover() != nil {
+					panics++
+					more = true
+				}
+			}()
+			more = s.turn(0)
+		}()
+	}
+	if panics != 2 {
+		t.Errorf("%d panics, want 2", panics)
+	}
+	for i, c := range all {
+		if c.calls != 1+btoi(i == 4 || i == 5) {
+			t.Errorf("client %d was written to %d times", i, c.calls)
+		}
+	}
+	if q := h.Stats().QueuedBytes; q != 0 {
+		t.Errorf("%d bytes still wait", q)
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
