@@ -54,3 +54,6 @@ func Shrinks(n int) bool {
 	v, ok := t.get(n - 1)
 	return ok && v == n-1 && len(t.m) == 1 && t.peak <= tableKeep
 }
+
+// LoopCount returns the number of loops.
+func (h *Hub) LoopCount() int { return len(h.loops) }

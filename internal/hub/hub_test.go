@@ -19,6 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // steps are event loops that move only when the test says so.
 type steps struct {
 	boxes [][]func() bool
+	spare []func() bool // the box of the last turn, so that turns allocate nothing
 	full  []bool
 	posts int
 	now   bool // run what is posted at once, for Check, which waits for it
@@ -45,12 +46,13 @@ func (s *steps) Post(loop int, run func() bool) bool {
 // turn lets one loop call what is in its mailbox once; false when it is empty.
 func (s *steps) turn(loop int) bool {
 	box := s.boxes[loop]
-	s.boxes[loop] = nil
+	s.boxes[loop], s.spare = s.spare[:0], nil
 	for _, run := range box {
 		if run() {
 			s.boxes[loop] = append(s.boxes[loop], run)
 		}
 	}
+	s.spare = box
 	return len(box) > 0
 }
 
