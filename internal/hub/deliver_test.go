@@ -288,12 +288,34 @@ func TestJoining(t *testing.T) {
 // to single users and to other topics.
 func TestSlicesAndTurns(t *testing.T) {
 	const members, slice = 100, 10
-	s := newSteps(1)
-	h := newHub(t, s, hub.Options{Slice: slice})
-	var all []*client
+	var users []string
 	for i := range members {
-		all = append(all, login(t, h, fmt.Sprint("u", i), 1, 0))
+		users = append(users, fmt.Sprint("u", i))
 	}
+	for name, to := range map[string]hub.Target{
+		"everyone": {Everyone: true},
+		"topic":    {Topics: []string{"big"}},
+		"group":    {Groups: []string{"big"}},
+		"users":    {Users: users},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSteps(1)
+			h := newHub(t, s, hub.Options{Slice: slice})
+			var all []*client
+			for _, u := range users {
+				c := login(t, h, u, 1, 0)
+				subscribe(t, h, c, "big")
+				all = append(all, c)
+			}
+			if err := h.SetGroup("big", users); err != nil {
+				t.Fatal(err)
+			}
+			takeTurns(t, s, h, all, to, slice)
+		})
+	}
+}
+
+func takeTurns(t *testing.T, s *steps, h *hub.Hub, all []*client, to hub.Target, slice int) {
 	subscribe(t, h, all[0], "small")
 	total := func() (n int) {
 		for _, c := range all {
@@ -301,21 +323,21 @@ func TestSlicesAndTurns(t *testing.T) {
 		}
 		return n
 	}
-	deliver(t, h, hub.Target{Everyone: true}, "big")
+	deliver(t, h, to, "big")
 	s.turn(0)
 	deliver(t, h, hub.Target{Topics: []string{"small"}}, "topic")
 	deliver(t, h, hub.Target{Users: []string{"u0"}}, "user")
 	s.turn(0)
 	s.turn(0)
 	if got := all[0].got; !slices.Contains(got, "user") || !slices.Contains(got, "topic") {
-		t.Errorf("after three turns u0 has %q: it waits for the broadcast", got)
+		t.Errorf("after three turns u0 has %q: it waits for the long walk", got)
 	}
 	if n := total(); n > 3*2*slice || n < 2*slice {
 		t.Errorf("%d writes in three turns with slices of %d", n, slice)
 	}
 	s.settle()
-	if n := total(); n != members+2 {
-		t.Errorf("%d writes in all, want %d", n, members+2)
+	if n := total(); n != len(all)+2 {
+		t.Errorf("%d writes in all, want %d", n, len(all)+2)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // wire is a publisher whose frames are numbered 1, 2, 3…
 type wire struct {
 	to    hub.Target
+	turns chan int     // frames to send now: the loops say so as they go along
 	begun atomic.Int64 // frames given to Deliver
 }
 
@@ -61,7 +62,8 @@ func (l *listener) Write(frame []byte) {
 func TestStorm(t *testing.T) {
 	const (
 		loops, perLoop = 4, 60
-		frames, rounds = 400, 150
+		rounds, burst  = 150, 3
+		frames         = loops * rounds * burst
 	)
 	l := newThreads(t, loops)
 	h := newHub(t, l, hub.Options{Slice: 8, Presence: func(string, uint8, bool) {}})
@@ -69,6 +71,9 @@ func TestStorm(t *testing.T) {
 		"all": {to: hub.Target{Everyone: true}},
 		"t0":  {to: hub.Target{Topics: []string{"t0"}}},
 		"t1":  {to: hub.Target{Topics: []string{"t1"}}},
+	}
+	for _, w := range wires {
+		w.turns = make(chan int, loops)
 	}
 	listeners := make([][]*listener, loops)
 	for loop := range listeners {
@@ -136,10 +141,12 @@ func TestStorm(t *testing.T) {
 	var work sync.WaitGroup
 	for name, w := range wires {
 		work.Go(func() {
-			for i := range frames {
-				w.begun.Add(1)
-				if _, err := h.Deliver(w.to, fmt.Appendf(nil, "%s %d\n", name, i+1)); err != nil {
-					t.Errorf("Deliver: %v", err)
+			for range loops * rounds {
+				for range <-w.turns {
+					frame := fmt.Appendf(nil, "%s %d\n", name, w.begun.Add(1))
+					if _, err := h.Deliver(w.to, frame); err != nil {
+						t.Errorf("Deliver: %v", err)
+					}
 				}
 			}
 		})
@@ -148,6 +155,9 @@ func TestStorm(t *testing.T) {
 		work.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(loop), 7))
 			for range rounds {
+				for _, w := range wires {
+					w.turns <- burst
+				}
 				l.on(loop, func() {
 					for _, c := range listeners[loop] {
 						if rng.IntN(3) == 0 {
@@ -206,7 +216,7 @@ func TestStorm(t *testing.T) {
 			}
 		})
 	}
-	if frame == 0 || live != h.Counts().Sessions {
+	if frame < frames*loops || live != h.Counts().Sessions {
 		t.Errorf("%d frames arrived, %d live, %d counted", frame, live, h.Counts().Sessions)
 	}
 	for loop := range loops {

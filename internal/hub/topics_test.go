@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"pushd/internal/hub"
 )
@@ -137,6 +138,25 @@ func TestGroups(t *testing.T) {
 	}
 	if _, ok := h.Group("some"); ok || h.Stats().Groups != 1 {
 		t.Errorf("a deleted group is there, or counted: %d", h.Stats().Groups)
+	}
+}
+
+// What outlives a request must not be part of the request's buffer.
+func TestNamesAreCopied(t *testing.T) {
+	h := newHub(t, newSteps(1), hub.Options{})
+	c := login(t, h, "ann", 1, 0)
+	buffer := []byte("name")
+	name := unsafe.String(&buffer[0], len(buffer))
+	subscribe(t, h, c, name)
+	app := h.Intern(name)
+	if err := h.SetGroup(name, []string{name}); err != nil {
+		t.Fatal(err)
+	}
+	copy(buffer, "xxxx")
+	members, ok := h.Group("name")
+	if !ok || members[0] != "name" || h.Subscribers("name") != 1 ||
+		h.AppName(app) != "name" || h.Intern("name") != app || h.Topics(&c.Session)[0] != "name" {
+		t.Errorf("group %q, %v; %d subscribers; app %q", members, ok, h.Subscribers("name"), h.AppName(app))
 	}
 }
 
