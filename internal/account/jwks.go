@@ -38,7 +38,7 @@ func ParseJWKS(data []byte) (*KeySet, error) {
 	var usable []Key
 	var ignored []error
 	for i, text := range set.Keys {
-		k, err := parseJWK(text)
+		k, err := parseJWK(text, false)
 		if err == nil && slices.ContainsFunc(usable, func(o Key) bool { return o.id == k.id && o.algorithm == k.algorithm }) {
 			err = fmt.Errorf("another %s key has the id %q", k.algorithm, clip(k.id))
 		}
@@ -46,7 +46,6 @@ func ParseJWKS(data []byte) (*KeySet, error) {
 			ignored = append(ignored, fmt.Errorf("JWK %d: %w", i, err))
 			continue
 		}
-		k.sign = nil
 		usable = append(usable, k)
 	}
 	if len(usable) == 0 {
@@ -91,10 +90,14 @@ func (o *octets) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func parseJWK(text []byte) (Key, error) {
+// parseJWK reads one JWK, with its private parts only if private says so.
+func parseJWK(text []byte, private bool) (Key, error) {
 	var j jwk
 	if err := json.Unmarshal(text, &j); err != nil {
 		return Key{}, fmt.Errorf("parse JWK: %w", err)
+	}
+	if !private {
+		j.D = nil
 	}
 	if j.Use != "" && j.Use != "sig" {
 		return Key{}, fmt.Errorf("its use is %q, not sig", clip(j.Use))

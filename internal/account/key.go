@@ -67,7 +67,7 @@ func ParseKey(id, algorithm, text string) (Key, error) {
 	case strings.Contains(text, "-----BEGIN "):
 		k, err = parsePEM(trimmed)
 	case strings.HasPrefix(trimmed, "{") && strings.Contains(trimmed, `"kty"`):
-		k, err = parseJWK([]byte(trimmed))
+		k, err = parseJWK([]byte(trimmed), true)
 	default:
 		k, err = newKey([]byte(text), nil)
 	}
@@ -85,6 +85,10 @@ func ParseKey(id, algorithm, text string) (Key, error) {
 
 func parsePEM(text string) (Key, error) {
 	block, rest := pem.Decode([]byte(text))
+	if block != nil && block.Type == "EC PARAMETERS" {
+		// What openssl ecparam -genkey prints first; the key repeats it.
+		block, rest = pem.Decode(rest)
+	}
 	if block == nil {
 		return Key{}, errors.New("not a PEM block")
 	}

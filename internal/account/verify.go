@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,9 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	set, err := NewKeySet(keys...)
 	if err != nil {
 		return nil, fmt.Errorf("token keys: %w", err)
+	}
+	if err := codec.Prepare(reflect.TypeFor[jwt.RegisteredClaims](), nil); err != nil {
+		return nil, err
 	}
 	now := o.Now
 	if now == nil {
@@ -136,7 +140,7 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 	if strings.Count(token, ".") != 2 {
 		return Claims{}, refuse(errors.New("not three parts with dots between them"))
 	}
-	var c jwt.RegisteredClaims
+	var c claims
 	_, err := v.parser.ParseWithClaims(token, &c, v.key)
 	expired := onlyExpired(err)
 	if err != nil && !expired {
@@ -148,11 +152,22 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 	if expired {
 		return Claims{}, &codec.Error{Code: codec.CodeUnauthorized, Msg: "token expired", Cause: ErrExpired}
 	}
-	claims := Claims{User: c.Subject}
-	if c.ExpiresAt != nil {
-		claims.Expires = c.ExpiresAt.Add(v.leeway)
+	if c.ExpiresAt == nil {
+		return Claims{User: c.Subject}, nil
 	}
-	return claims, nil
+	// The number may be beyond what times can be compared and printed.
+	if c.ExpiresAt.Year() > 9999 {
+		return Claims{}, refuse(errors.New("exp is after the year 9999"))
+	}
+	return Claims{User: c.Subject, Expires: c.ExpiresAt.Add(v.leeway)}, nil
+}
+
+// claims are decoded under the rules of codec. encoding/json would take a claim
+// "Sub", which an issuer may let users choose, for sub.
+type claims struct{ jwt.RegisteredClaims }
+
+func (c *claims) UnmarshalJSON(b []byte) error {
+	return codec.DecodeData(b, &c.RegisteredClaims)
 }
 
 // key finds the key that a token's header asks for.
