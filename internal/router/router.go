@@ -40,8 +40,8 @@ func New[P any]() *Table[P] {
 
 // Register adds a module's handlers. A module may be registered in several
 // parts. It panics when a name is empty, when a Handler was not made by Typed,
-// when its types have no JSON form, and when an action is taken; the message
-// then names both places.
+// when the code for its types can't be made, and when an action is taken; the
+// message then names both places.
 func (t *Table[P]) Register(module string, h Handlers[P]) {
 	place := "an unknown place"
 	if _, file, line, ok := runtime.Caller(1); ok {
