@@ -8,10 +8,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -57,6 +59,10 @@ type door struct {
 	server  *fasthttp.Server
 	base    context.Context
 	cancel  context.CancelFunc
+
+	mu        sync.Mutex
+	listeners []net.Listener // guarded by mu
+	closed    bool           // guarded by mu
 }
 
 func (d *door) init(concurrency int, log *slog.Logger) {
@@ -85,6 +91,13 @@ func (d *door) init(concurrency int, log *slog.Logger) {
 
 // Serve answers what arrives on ln until Shutdown, which closes ln.
 func (d *door) Serve(ln net.Listener) error {
+	d.mu.Lock()
+	closed := d.closed
+	d.listeners = append(d.listeners, ln)
+	d.mu.Unlock()
+	if closed {
+		return d.closeListeners()
+	}
 	if err := d.server.Serve(lingering{ln}); err != nil {
 		return fmt.Errorf("serve %s on %s: %w", d.name, ln.Addr(), err)
 	}
@@ -95,10 +108,27 @@ func (d *door) Serve(ln net.Listener) error {
 // and then cuts what they wait for.
 func (d *door) Shutdown(ctx context.Context) error {
 	defer d.cancel()
-	if err := d.server.ShutdownWithContext(ctx); err != nil {
-		return fmt.Errorf("shut down %s: %w", d.name, err)
+	// fasthttp forgets a Shutdown that comes before its Serve, so the listeners
+	// are closed here first.
+	err := d.closeListeners()
+	if e := d.server.ShutdownWithContext(ctx); e != nil && !errors.Is(e, net.ErrClosed) {
+		err = errors.Join(err, fmt.Errorf("shut down %s: %w", d.name, e))
 	}
-	return nil
+	return err
+}
+
+func (d *door) closeListeners() error {
+	d.mu.Lock()
+	listeners := d.listeners
+	d.listeners, d.closed = nil, true
+	d.mu.Unlock()
+	var err error
+	for _, ln := range listeners {
+		if e := ln.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, fmt.Errorf("close the listener of %s: %w", d.name, e))
+		}
+	}
+	return err
 }
 
 // Handler is the door without a listener.

@@ -21,7 +21,14 @@ import (
 	"pushd/internal/push"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// fasthttp's own: one wakes every 10 s to see that its server ended, the
+		// other keeps the Date header of the process.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+	)
+}
 
 // node is a fake of the push service's ports. Who is online is fixed: alice,
 // on web and ios.
