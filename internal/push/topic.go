@@ -1,0 +1,106 @@
+package push
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+)
+
+// TopicRequest names the topic that a socket client joins or leaves.
+type TopicRequest struct {
+	Topic string `json:"topic"`
+}
+
+// PublishRequest is a client's message to a topic.
+type PublishRequest struct {
+	Topic string  `json:"topic"`
+	Data  Message `json:"data"`
+	// ExceptSelf leaves out the session that publishes; it receives its own
+	// message otherwise, if it subscribed.
+	ExceptSelf bool `json:"except_self,omitempty"`
+}
+
+// PublishReply tells how many sessions the message was queued for.
+type PublishReply struct {
+	Sessions int   `json:"sessions"`
+	Time     int64 `json:"time"` // as in the message
+}
+
+// topicMessage is what the members of a topic receive of a client's message.
+type topicMessage struct {
+	Topic string  `json:"topic"`
+	From  string  `json:"from"`
+	Data  Message `json:"data"`
+	Time  int64   `json:"time"`
+}
+
+// Subscribe lets a client's session join a topic; joining twice is joining
+// once. 429 over a bound on topics.
+func (s *Service) Subscribe(_ context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
+	if err := socketOnly(id); err != nil {
+		return struct{}{}, err
+	}
+	if err := validName("topic", r.Topic); err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, s.ports.Topics.Subscribe(id.Session, strings.Clone(r.Topic))
+}
+
+// Unsubscribe lets a client's session leave a topic.
+func (s *Service) Unsubscribe(_ context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
+	if err := socketOnly(id); err != nil {
+		return struct{}{}, err
+	}
+	if err := validName("topic", r.Topic); err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, s.ports.Topics.Unsubscribe(id.Session, r.Topic)
+}
+
+// Publish delivers a client's message to a topic's members as push
+// topic.Message. 403 unless Options.ClientPublish has a prefix of the topic.
+func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishRequest) (PublishReply, error) {
+	if err := socketOnly(id); err != nil {
+		return PublishReply{}, err
+	}
+	if err := validName("topic", r.Topic); err != nil {
+		return PublishReply{}, err
+	}
+	if !s.mayPublish(r.Topic) {
+		return PublishReply{}, codec.Errorf(codec.CodeForbidden, "clients may not publish to this topic")
+	}
+	if err := s.checkMessage("data", r.Data); err != nil {
+		return PublishReply{}, err
+	}
+	now := s.clock().UnixMilli()
+	frame, err := codec.Push("topic", "Message", topicMessage{Topic: r.Topic, From: id.User, Data: r.Data, Time: now})
+	if err != nil {
+		return PublishReply{}, err
+	}
+	to := Target{Topics: []string{r.Topic}}
+	if r.ExceptSelf {
+		to.Except = id.Session
+	}
+	receipt, err := s.ports.Deliverer.Deliver(ctx, to, frame)
+	if err != nil {
+		return PublishReply{}, err
+	}
+	return PublishReply{Sessions: receipt.Sessions, Time: now}, nil
+}
+
+func (s *Service) mayPublish(topic string) bool {
+	return slices.ContainsFunc(s.opts.ClientPublish, func(prefix string) bool {
+		return prefix == "*" || strings.HasPrefix(topic, prefix)
+	})
+}
+
+// socketOnly refuses callers that have no session to act on.
+func socketOnly(id account.Identity) error {
+	if id.Session == "" {
+		return codec.Errorf(codec.CodeForbidden, "only a logged-in WebSocket session can do this")
+	}
+	return nil
+}
