@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
@@ -35,8 +37,13 @@ type Build struct {
 type AdminOptions struct {
 	// Ready says why the process should get no traffic now; its text is public.
 	// Always ready if nil.
-	Ready       func() error
+	Ready func() error
+	// Check looks for contradictions in the directory of who is connected; quiet
+	// tells that nothing changed meanwhile, so that totals were compared too.
+	Check       func(context.Context) (quiet bool, err error)
 	Build       Build
+	NoProfiles  bool         // /debug/pprof/ is not there
+	LogRequests bool         // a line at info for each request; at debug otherwise
 	Concurrency int          // connections at a time; 1,024 if 0
 	Log         *slog.Logger // slog.DiscardHandler if nil
 }
@@ -48,6 +55,7 @@ type Admin struct {
 
 	push  *push.Service
 	keys  Authenticator
+	check func(context.Context) (bool, error)
 	ready func() error
 	build Build
 	docs  []byte
@@ -56,7 +64,7 @@ type Admin struct {
 // NewAdmin makes the door. It panics when openapi.yaml, which is part of the
 // program, can't be read.
 func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o AdminOptions) *Admin {
-	a := &Admin{push: service, keys: keys, ready: o.Ready, build: o.Build, docs: renderDocs(openAPI)}
+	a := &Admin{push: service, keys: keys, check: o.Check, ready: o.Ready, build: o.Build, docs: renderDocs(openAPI)}
 	if a.ready == nil {
 		a.ready = func() error { return nil }
 	}
@@ -64,7 +72,11 @@ func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o A
 		o.Concurrency = 1024
 	}
 	a.name, a.metrics, a.enter = "admin", m, a.authenticate
-	a.table = newTable(a.routes())
+	table := a.routes()
+	if o.NoProfiles {
+		table = slices.DeleteFunc(table, func(r route) bool { return strings.HasPrefix(r.path, "/debug/pprof/") })
+	}
+	a.table, a.logRequests = newTable(table), o.LogRequests
 	a.init(o.Concurrency, o.Log)
 	return a
 }
@@ -96,6 +108,7 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", openAPI)},
 		{method: "GET", path: "/docs", handle: a.readDocs},
 
+		{method: "GET", path: "/debug/check", handle: a.consistency, logged: true},
 		// The command line, /debug/pprof/cmdline elsewhere, may hold keys, so it
 		// is not among these.
 		{method: "GET", path: "/debug/pprof/", handle: profile(pprof.Index), logged: true},
@@ -208,6 +221,28 @@ func (a *Admin) readiness(r *request) error {
 		return codec.Errorf(codec.CodeUnavailable, "not ready: %s", err)
 	}
 	return reply(r, map[string]string{"status": "ready"})
+}
+
+// consistency is the reply of GET /debug/check.
+type consistency struct {
+	Consistent bool   `json:"consistent"`
+	Quiet      bool   `json:"quiet"` // nothing changed meanwhile: totals were compared too
+	Finding    string `json:"finding,omitempty"`
+}
+
+func (a *Admin) consistency(r *request) error {
+	if err := r.identity.Allow(account.ScopeAdmin); err != nil {
+		return err
+	}
+	if a.check == nil {
+		return codec.Errorf(codec.CodeNotFound, "there is nothing to check here")
+	}
+	quiet, err := a.check(r)
+	found := consistency{Consistent: err == nil, Quiet: quiet}
+	if err != nil {
+		found.Finding = err.Error()
+	}
+	return reply(r, found)
 }
 
 func (a *Admin) version(r *request) error { return reply(r, a.build) }

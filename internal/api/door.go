@@ -50,15 +50,16 @@ type request struct {
 // door is what both doors are made of.
 type door struct {
 	// Immutable.
-	name    string // label in log and metrics
-	log     *slog.Logger
-	metrics *metrics.Metrics
-	table   *table
-	enter   func(*request) error // before the handler: authenticates; may be nil
-	before  func(*request) bool  // before routing; true when it has answered; may be nil
-	server  *fasthttp.Server
-	base    context.Context
-	cancel  context.CancelFunc
+	name        string // label in log and metrics
+	log         *slog.Logger
+	metrics     *metrics.Metrics
+	table       *table
+	enter       func(*request) error // before the handler: authenticates; may be nil
+	before      func(*request) bool  // before routing; true when it has answered; may be nil
+	logRequests bool                 // a line at info for each request; at debug otherwise
+	server      *fasthttp.Server
+	base        context.Context
+	cancel      context.CancelFunc
 
 	mu        sync.Mutex
 	listeners []net.Listener // guarded by mu
@@ -179,7 +180,7 @@ func (d *door) observe(r *request, err error, took time.Duration) {
 	path, method, level := "unknown", "unknown", slog.LevelDebug
 	if r.route != nil {
 		path, method = r.route.path, r.route.method
-		if r.route.logged {
+		if r.route.logged && d.logRequests {
 			level = slog.LevelInfo
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,7 +117,7 @@ func (n *node) tryDial(query string, header ...string) (*client, error) {
 	var d ws.Dialer
 	for i := 0; i+1 < len(header); i += 2 {
 		if header[i] == "Sec-WebSocket-Protocol" {
-			d.Protocols = []string{header[i+1]}
+			d.Protocols = strings.Split(header[i+1], ", ")
 			continue
 		}
 		h.Set(header[i], header[i+1])
