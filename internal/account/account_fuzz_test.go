@@ -55,15 +55,15 @@ func FuzzPlatID(f *testing.F) {
 			return // it might end the member and begin another
 		}
 		text := []byte(`{"PlatId":` + string(value) + `}`)
-		var ours, std struct{ PlatId account.PlatID }
+		var ours, std platIDHolder
 		if err := codec.DecodeData(text, &ours); err != nil {
 			return
 		}
 		if err := json.Unmarshal(text, &std); err != nil || std != ours {
-			t.Fatalf("we read %q, encoding/json %q (%v)", ours.PlatId, std.PlatId, err)
+			t.Fatalf("we read %q, encoding/json %q (%v)", ours.ID, std.ID, err)
 		}
-		if n, err := platforms.Parse(string(ours.PlatId)); err == nil && (n < account.Web || n > account.Server) {
-			t.Fatalf("%q is platform %d", ours.PlatId, n)
+		if n, err := platforms.Parse(string(ours.ID)); err == nil && (n < account.Web || n > account.Server) {
+			t.Fatalf("%q is platform %d", ours.ID, n)
 		}
 	})
 }

@@ -39,9 +39,11 @@ func TestAuthenticate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, header := range []string{"", "Bearer", "Bearer ", "Bearer  ", pushSecret, "Basic " + pushSecret, "Bearer" + pushSecret,
+	for _, header := range []string{
+		"", "Bearer", "Bearer ", "Bearer  ", pushSecret, "Basic " + pushSecret, "Bearer" + pushSecret,
 		"Bearer " + pushSecret[1:], "Bearer " + pushSecret + "0", "Bearer " + strings.ToUpper(pushSecret),
-		"Bearer " + pushSecret + " " + adminSecret, "Bearer " + strings.Repeat("x", 1<<20), "Bearer \x00"} {
+		"Bearer " + pushSecret + " " + adminSecret, "Bearer " + strings.Repeat("x", 1<<20), "Bearer \x00",
+	} {
 		for _, set := range []*account.APIKeys{keys, none} {
 			got, err := set.Authenticate([]byte(header))
 			e := codec.AsError(err)
@@ -88,7 +90,7 @@ func TestAPIKeyDoesNotPrintItsSecret(t *testing.T) {
 	k := account.APIKey{Name: "shop", Secret: pushSecret, Scopes: account.ScopePush | account.ScopeRead}
 	var out bytes.Buffer
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		slog.New(h).Info("key", "key", k)
+		slog.New(h).Info("key", slog.Any("key", k))
 	}
 	fmt.Fprintf(&out, "%v %+v %#v %s %v", k, k, k, k, []account.APIKey{k})
 	if text := out.String(); strings.Contains(text, pushSecret) || !strings.Contains(text, "shop (push,read)") {

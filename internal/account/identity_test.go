@@ -50,8 +50,10 @@ func TestValidUserID(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
-	for _, id := range []string{"", "$system", " ", "a b", "a\tb", "a\x00b", "a\nb", "\x7f", "a\u00a0b", "a\u200bb", "a\u202eb",
-		"a\u2028b", "\ufeffa", "\xff", "a\xed\xa0\x80", strings.Repeat("x", 129), strings.Repeat("用", 43)} {
+	for _, id := range []string{
+		"", "$system", " ", "a b", "a\tb", "a\x00b", "a\nb", "\x7f", "a\u00a0b", "a\u200bb", "a\u202eb",
+		"a\u2028b", "\ufeffa", "\xff", "a\xed\xa0\x80", strings.Repeat("x", 129), strings.Repeat("用", 43),
+	} {
 		err := account.ValidUserID(id)
 		if err == nil || codec.AsError(err).Code != codec.CodeMalformed {
 			t.Errorf("%q: %v", id, err)

@@ -52,22 +52,27 @@ func TestNewPlatformsRefuses(t *testing.T) {
 	}
 }
 
+// platIDHolder has the key that a login has.
+type platIDHolder struct {
+	ID account.PlatID `json:"PlatId"`
+}
+
 func TestPlatID(t *testing.T) {
 	for in, want := range map[string]account.PlatID{
 		`{"PlatId":"1"}`: "1", `{"PlatId":1}`: "1", `{"PlatId":63}`: "63", `{"PlatId":0}`: "0", `{"PlatId":"web"}`: "web",
 		`{"PlatId":"\u0077eb"}`: "web", `{"PlatId":null}`: "", `{}`: "", `{"PlatId":""}`: "",
 	} {
-		var v struct{ PlatId account.PlatID }
-		if err := codec.DecodeData([]byte(in), &v); err != nil || v.PlatId != want {
-			t.Errorf("%s gave %q, %v", in, v.PlatId, err)
+		var v platIDHolder
+		if err := codec.DecodeData([]byte(in), &v); err != nil || v.ID != want {
+			t.Errorf("%s gave %q, %v", in, v.ID, err)
 		}
 	}
 	for _, in := range []string{`1.0`, `1e0`, `-1`, `-0`, `256`, `99999999999999999999`, `true`, `{}`, `[1]`, `["web"]`} {
-		var v struct{ PlatId account.PlatID }
+		var v platIDHolder
 		err := codec.DecodeData([]byte(`{"PlatId":`+in+`}`), &v)
 		var e *codec.Error
 		if !errors.As(err, &e) || e.Code != codec.CodeMalformed || e.Msg != "PlatId must be a platform's number or name" {
-			t.Errorf("%s gave %q, %v", in, v.PlatId, err)
+			t.Errorf("%s gave %q, %v", in, v.ID, err)
 		}
 	}
 }

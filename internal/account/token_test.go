@@ -39,7 +39,7 @@ var pairs = sync.OnceValue(func() map[string]pair {
 	check(err)
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
-	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	edPublic, edKey, err := ed25519.GenerateKey(rand.Reader)
 	check(err)
 	ecPoint, err := ecKey.PublicKey.Bytes()
 	check(err)
@@ -55,7 +55,7 @@ var pairs = sync.OnceValue(func() map[string]pair {
 	es.publicJWK = map[string]string{"kty": "EC", "crv": "P-256", "x": b64(ecPoint[1:33]), "y": b64(ecPoint[33:])}
 	es.privateJWK = with(es.publicJWK, map[string]string{"d": b64(ecScalar)})
 	ed := pemPair(account.EdDSA, edKey)
-	ed.publicJWK = map[string]string{"kty": "OKP", "crv": "Ed25519", "x": b64(edKey.Public().(ed25519.PublicKey))}
+	ed.publicJWK = map[string]string{"kty": "OKP", "crv": "Ed25519", "x": b64(edPublic)}
 	ed.privateJWK = with(ed.publicJWK, map[string]string{"d": b64(edKey.Seed())})
 	return map[string]pair{account.HS256: hs, account.RS256: rs, account.ES256: es, account.EdDSA: ed}
 })
@@ -108,8 +108,10 @@ func forge(method jwt.SigningMethod, key any, header, claims map[string]any) str
 // good are the claims of a token that is accepted, but for changes. A nil value
 // removes a claim.
 func good(changes map[string]any) map[string]any {
-	c := map[string]any{"sub": "alice", "iss": "https://login.example", "aud": "pushd",
-		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
+	c := map[string]any{
+		"sub": "alice", "iss": "https://login.example", "aud": "pushd",
+		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+	}
 	for k, v := range changes {
 		if v == nil {
 			delete(c, k)

@@ -18,7 +18,7 @@ import (
 // why, and neither is told the token.
 func checkRefusal(t *testing.T, token string, claims account.Claims, err error, cause string) {
 	t.Helper()
-	e, ok := err.(*codec.Error)
+	e, ok := errors.AsType[*codec.Error](err)
 	if !ok || e.Code != codec.CodeUnauthorized || e.Msg != "token refused" || e.Temporary {
 		t.Fatalf("got %v, want 401 token refused", err)
 	}
@@ -162,7 +162,7 @@ func TestVerifyExpired(t *testing.T) {
 	v := verifier(t, account.VerifierOptions{Key: secret})
 	for _, ago := range []time.Duration{0, time.Second, 24 * time.Hour} {
 		_, err := v.Verify(forge(jwt.SigningMethodHS256, []byte(secret), nil, good(map[string]any{"exp": now.Add(-ago).Unix()})))
-		e, ok := err.(*codec.Error)
+		e, ok := errors.AsType[*codec.Error](err)
 		if !ok || e.Code != codec.CodeUnauthorized || e.Msg != "token expired" || !errors.Is(err, account.ErrExpired) {
 			t.Errorf("%v ago: got %v, want 401 token expired", ago, err)
 		}

@@ -78,7 +78,13 @@ func BenchmarkDecodeSonicGet(b *testing.B) {
 	})
 }
 
-type login struct{ UserId, PlatId, AppId, DeviceId, Token string }
+type login struct {
+	UserID   string `json:"UserId"`
+	PlatID   string `json:"PlatId"`
+	AppID    string `json:"AppId"`
+	DeviceID string `json:"DeviceId"`
+	Token    string
+}
 
 var loginData = []byte(`{"UserId":"alice","PlatId":"1","AppId":"shop","DeviceId":"d-1","Token":""}`)
 

@@ -82,12 +82,14 @@ func misfit(data []byte, v any, err error) *Error {
 		return e
 	}
 	again := json.Unmarshal(data, reflect.New(t.Elem()).Interface())
-	var own *Error
-	var mismatch *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &own), errors.As(again, &own):
+	// The field's own UnmarshalJSON may have said what is wrong.
+	if own, ok := errors.AsType[*Error](err); ok {
 		return own
-	case errors.As(again, &mismatch) && mismatch.Field != "":
+	}
+	if own, ok := errors.AsType[*Error](again); ok {
+		return own
+	}
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](again); ok && mismatch.Field != "" {
 		e.Msg = mismatch.Field + " must be " + describe(mismatch.Type)
 	}
 	return e

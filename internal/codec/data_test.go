@@ -47,14 +47,18 @@ func TestDecodeData(t *testing.T) {
 		{"absent", ``, sample{}},
 		{"null", `null`, sample{}},
 		{"empty", `{}`, sample{}},
-		{"fields", `{"name":"a\u00e9","age":-128,"count":4294967295,"rate":0.5,"sure":true,"tags":["x","y"],"home":{"city":"c","zip":65535},"kind":"good"}`,
-			sample{Name: "aé", Age: -128, Count: 4294967295, Rate: 0.5, Sure: true, Tags: []string{"x", "y"}, Home: inner{"c", 65535}, Kind: "good"}},
+		{
+			"fields", `{"name":"a\u00e9","age":-128,"count":4294967295,"rate":0.5,"sure":true,"tags":["x","y"],"home":{"city":"c","zip":65535},"kind":"good"}`,
+			sample{Name: "aé", Age: -128, Count: 4294967295, Rate: 0.5, Sure: true, Tags: []string{"x", "y"}, Home: inner{"c", 65535}, Kind: "good"},
+		},
 		{"unknown keys", `{"other":[1,{"name":"x"}],"name":"a"}`, sample{Name: "a"}},
 		{"other case is another key", `{"Name":"x","NAME":1,"name":"a"}`, sample{Name: "a"}},
 		{"duplicate keys, last wins", `{"name":"x","name":"a","tags":["1","2"],"tags":["3"]}`, sample{Name: "a", Tags: []string{"3"}}},
 		{"duplicate objects merge", `{"home":{"city":"c","zip":1},"home":{"zip":2}}`, sample{Home: inner{"c", 2}}},
-		{"raw keeps every byte", `{"raw": {"n" : 123456789012345678901234567890, "s":"\u003c<" }}`,
-			sample{Raw: json.RawMessage(`{"n" : 123456789012345678901234567890, "s":"\u003c<" }`)}},
+		{
+			"raw keeps every byte", `{"raw": {"n" : 123456789012345678901234567890, "s":"\u003c<" }}`,
+			sample{Raw: json.RawMessage(`{"n" : 123456789012345678901234567890, "s":"\u003c<" }`)},
+		},
 		{"any keeps digits", `{"any":9007199254740993}`, sample{Any: json.Number("9007199254740993")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,8 +112,10 @@ func TestValidObject(t *testing.T) {
 			t.Errorf("%s: %v", cut(in), err)
 		}
 	}
-	for _, in := range []string{``, ` `, `[]`, `null`, `1`, `"{}"`, `{`, `{}}`, `{} {}`, `{"a":1,}`, nested(codec.MaxDepth + 1),
-		"{\"a\":\"\x80\"}", `{"a":"\u0000"}`, `{"\udead":1}`, `{"a":1e999}`, "{\x00}"} {
+	for _, in := range []string{
+		``, ` `, `[]`, `null`, `1`, `"{}"`, `{`, `{}}`, `{} {}`, `{"a":1,}`, nested(codec.MaxDepth + 1),
+		"{\"a\":\"\x80\"}", `{"a":"\u0000"}`, `{"\udead":1}`, `{"a":1e999}`, "{\x00}",
+	} {
 		err := codec.ValidObject([]byte(in))
 		var e *codec.Error
 		if !errors.As(err, &e) || e.Code != codec.CodeMalformed {

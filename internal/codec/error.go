@@ -56,17 +56,9 @@ func AsError(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	// The common case, apart because errors.As makes its target escape.
-	if e, ok := err.(*Error); ok {
-		return e
-	}
-	return answer(err)
-}
-
-func answer(err error) *Error {
-	var e *Error
+	e, ok := errors.AsType[*Error](err)
 	switch {
-	case errors.As(err, &e):
+	case ok:
 		return e
 	case errors.Is(err, context.DeadlineExceeded):
 		e = Errorf(CodeUnavailable, "timed out")

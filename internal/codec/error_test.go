@@ -14,8 +14,11 @@ func TestErrorf(t *testing.T) {
 		code      int
 		temporary bool
 	}{
-		{codec.CodeMalformed, false}, {codec.CodeForbidden, false}, {codec.CodeInternal, false},
-		{codec.CodeTooMany, true}, {codec.CodeUnavailable, true},
+		{codec.CodeMalformed, false},
+		{codec.CodeForbidden, false},
+		{codec.CodeInternal, false},
+		{codec.CodeTooMany, true},
+		{codec.CodeUnavailable, true},
 	} {
 		e := codec.Errorf(tt.code, "no %s", "way")
 		if e.Code != tt.code || e.Msg != "no way" || e.Temporary != tt.temporary {

@@ -25,10 +25,18 @@ func TestAppendReply(t *testing.T) {
 			S string `json:"s"`
 		}{"<&>é\x00"}, `{"Module":"m","Action":"a","Seq":4294967295,"Code":0,"Data":{"s":"<&>é\u0000"}}`},
 		{"nil pointer", codec.Request{Module: "m", Action: "a"}, none, `{"Module":"m","Action":"a","Code":0}`},
-		{"raw keeps every byte", codec.Request{Module: "m", Action: "a"}, json.RawMessage(`{"n": 123456789012345678901234567890}`),
-			`{"Module":"m","Action":"a","Code":0,"Data":{"n": 123456789012345678901234567890}}`},
-		{"bad utf-8 is repaired", codec.Request{Module: "m", Action: "a"}, map[string]string{"s": "a\xffb"},
-			`{"Module":"m","Action":"a","Code":0,"Data":{"s":"a\ufffdb"}}`},
+		{
+			"raw keeps every byte",
+			codec.Request{Module: "m", Action: "a"},
+			json.RawMessage(`{"n": 123456789012345678901234567890}`),
+			`{"Module":"m","Action":"a","Code":0,"Data":{"n": 123456789012345678901234567890}}`,
+		},
+		{
+			"bad utf-8 is repaired",
+			codec.Request{Module: "m", Action: "a"},
+			map[string]string{"s": "a\xffb"},
+			`{"Module":"m","Action":"a","Code":0,"Data":{"s":"a\ufffdb"}}`,
+		},
 		{"names are escaped", codec.Request{Module: "\"\\\n", Action: "😀"}, nil, `{"Module":"\"\\\u000a","Action":"😀","Code":0}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,32 +24,56 @@ func TestDecode(t *testing.T) {
 		{"heartbeat", heartBeatText, codec.Request{Module: "robot", Action: "HeartBeat"}},
 		{"seq", `{"Seq":7,"Action":"a","Module":"m"}`, codec.Request{Module: "m", Action: "a", Seq: 7, HasSeq: true}},
 		{"seq zero", `{"Module":"m","Action":"a","Seq":0}`, codec.Request{Module: "m", Action: "a", HasSeq: true}},
-		{"seq largest", `{"Module":"m","Action":"a","Seq":4294967295}`,
-			codec.Request{Module: "m", Action: "a", Seq: 4294967295, HasSeq: true}},
-		{"data", `{"Module":"m","Action":"a","Data": {"a":[1,{"b":null}],"c":"}"} }`,
-			codec.Request{Module: "m", Action: "a", Data: []byte(`{"a":[1,{"b":null}],"c":"}"}`)}},
-		{"data empty", `{"Module":"m","Action":"a","Data":{ }}`,
-			codec.Request{Module: "m", Action: "a", Data: []byte(`{ }`)}},
+		{
+			"seq largest", `{"Module":"m","Action":"a","Seq":4294967295}`,
+			codec.Request{Module: "m", Action: "a", Seq: 4294967295, HasSeq: true},
+		},
+		{
+			"data", `{"Module":"m","Action":"a","Data": {"a":[1,{"b":null}],"c":"}"} }`,
+			codec.Request{Module: "m", Action: "a", Data: []byte(`{"a":[1,{"b":null}],"c":"}"}`)},
+		},
+		{
+			"data empty", `{"Module":"m","Action":"a","Data":{ }}`,
+			codec.Request{Module: "m", Action: "a", Data: []byte(`{ }`)},
+		},
 		{"data null is absent", `{"Module":"m","Action":"a","Data":null}`, codec.Request{Module: "m", Action: "a"}},
-		{"white space", " \t\r\n{ \"Module\" : \"m\" , \"Action\" : \"a\" , \"Seq\" : 1 } \r\n",
-			codec.Request{Module: "m", Action: "a", Seq: 1, HasSeq: true}},
-		{"unknown keys", `{"v":[[],{},[{}],"",-0.5e-3,true,false,null],"Module":"m","Action":"a","x":{"Module":"y"}}`,
-			codec.Request{Module: "m", Action: "a"}},
-		{"other case is another key", `{"module":"x","Module":"m","ACTION":1,"Action":"a"}`,
-			codec.Request{Module: "m", Action: "a"}},
-		{"duplicate keys, last wins", `{"Module":"x","Action":"a","Seq":1,"Data":{"x":1},"Module":"m","Seq":2,"Data":{"y":2}}`,
-			codec.Request{Module: "m", Action: "a", Seq: 2, HasSeq: true, Data: []byte(`{"y":2}`)}},
-		{"duplicate data, last null", `{"Module":"m","Action":"a","Data":{"x":1},"Data":null}`,
-			codec.Request{Module: "m", Action: "a"}},
-		{"escapes", `{"M\u006fdule":"\u6d88\n\"\\\/\b\f\r\t","Action":"\ud83d\ude00!"}`,
-			codec.Request{Module: "消\n\"\\/\b\f\r\t", Action: "😀!"}},
+		{
+			"white space", " \t\r\n{ \"Module\" : \"m\" , \"Action\" : \"a\" , \"Seq\" : 1 } \r\n",
+			codec.Request{Module: "m", Action: "a", Seq: 1, HasSeq: true},
+		},
+		{
+			"unknown keys", `{"v":[[],{},[{}],"",-0.5e-3,true,false,null],"Module":"m","Action":"a","x":{"Module":"y"}}`,
+			codec.Request{Module: "m", Action: "a"},
+		},
+		{
+			"other case is another key", `{"module":"x","Module":"m","ACTION":1,"Action":"a"}`,
+			codec.Request{Module: "m", Action: "a"},
+		},
+		{
+			"duplicate keys, last wins", `{"Module":"x","Action":"a","Seq":1,"Data":{"x":1},"Module":"m","Seq":2,"Data":{"y":2}}`,
+			codec.Request{Module: "m", Action: "a", Seq: 2, HasSeq: true, Data: []byte(`{"y":2}`)},
+		},
+		{
+			"duplicate data, last null", `{"Module":"m","Action":"a","Data":{"x":1},"Data":null}`,
+			codec.Request{Module: "m", Action: "a"},
+		},
+		{
+			"escapes", `{"M\u006fdule":"\u6d88\n\"\\\/\b\f\r\t","Action":"\ud83d\ude00!"}`,
+			codec.Request{Module: "消\n\"\\/\b\f\r\t", Action: "😀!"},
+		},
 		{"utf-8", `{"Module":"消息","Action":"😀"}`, codec.Request{Module: "消息", Action: "😀"}},
-		{"large numbers keep their digits", envelope(`[9007199254740993,123456789012345678901234567890,1.10,1e308,-0]`),
-			codec.Request{Module: "m", Action: "a", Data: []byte(`{"x":[9007199254740993,123456789012345678901234567890,1.10,1e308,-0]}`)}},
-		{"deepest", `{"Module":"m","Action":"a","Data":` + nested(codec.MaxDepth-1) + `}`,
-			codec.Request{Module: "m", Action: "a", Data: []byte(nested(codec.MaxDepth - 1))}},
-		{"longest number", envelope(strings.Repeat("9", codec.MaxNumber)),
-			codec.Request{Module: "m", Action: "a", Data: []byte(`{"x":` + strings.Repeat("9", codec.MaxNumber) + `}`)}},
+		{
+			"large numbers keep their digits", envelope(`[9007199254740993,123456789012345678901234567890,1.10,1e308,-0]`),
+			codec.Request{Module: "m", Action: "a", Data: []byte(`{"x":[9007199254740993,123456789012345678901234567890,1.10,1e308,-0]}`)},
+		},
+		{
+			"deepest", `{"Module":"m","Action":"a","Data":` + nested(codec.MaxDepth-1) + `}`,
+			codec.Request{Module: "m", Action: "a", Data: []byte(nested(codec.MaxDepth - 1))},
+		},
+		{
+			"longest number", envelope(strings.Repeat("9", codec.MaxNumber)),
+			codec.Request{Module: "m", Action: "a", Data: []byte(`{"x":` + strings.Repeat("9", codec.MaxNumber) + `}`)},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := codec.Request{Module: "left over", Seq: 9, HasSeq: true, Data: []byte("{}")}
@@ -99,8 +123,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"unknown keys nested too deeply", `{"x":` + nested(5000) + `,"Module":"m","Action":"a"}`, "nested too deeply"},
 	}
 	for _, seq := range []string{`-1`, `-0`, `4294967296`, `99999999999999999999999`, `1.0`, `1e0`, `1E2`, `01`, `00`, `"7"`, `true`, `{}`, `+1`, `.5`} {
-		cases = append(cases, struct{ name, in, msg string }{"seq " + seq,
-			`{"Module":"m","Action":"a","Seq":` + seq + `}`, "Seq must be an unsigned 32-bit integer"})
+		cases = append(cases, struct{ name, in, msg string }{
+			"seq " + seq,
+			`{"Module":"m","Action":"a","Seq":` + seq + `}`, "Seq must be an unsigned 32-bit integer",
+		})
 	}
 	for value, msg := range map[string]string{
 		"\"\x00\"":                             "control character",

@@ -54,8 +54,9 @@ type Directory interface {
 // Topics is the membership of sessions in topics.
 type Topics interface {
 	// Subscribe adds the session; 404 when the session is gone, 429 over a bound.
-	Subscribe(session, topic string) error
-	Unsubscribe(session, topic string) error
+	// ctx is the request's: when it came from that session, nothing waits.
+	Subscribe(ctx context.Context, session, topic string) error
+	Unsubscribe(ctx context.Context, session, topic string) error
 	// Subscribers is the number of sessions in the topic on this node.
 	Subscribers(topic string) int
 }

@@ -184,7 +184,9 @@ func TestPanicPassesThrough(t *testing.T) {
 			t.Error("the panic did not reach the caller")
 		}
 	}()
-	route.Call(t.Context(), principal{}, nil)
+	if _, err := route.Call(t.Context(), principal{}, nil); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestDispatchDoesNotAllocate(t *testing.T) {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// reservedFiles are the descriptors that connections leave to the listeners,
+// event loops, HTTP requests, files and profiles.
+const reservedFiles = 128
+
+// openFiles is this process's limit on open files. Go raises it to the hard
+// limit when a program starts.
+func openFiles() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("read RLIMIT_NOFILE: %w", err)
+	}
+	return int(min(limit.Cur, math.MaxInt32)), nil
+}
+
+// connectionsWithin is how many connections fit under a limit on open files. A
+// limit too small for the reserve is shared evenly.
+func connectionsWithin(files int) int {
+	return max(files-reservedFiles, files/2)
+}
+
+// ConnectionLimit is max-connections, or what the limit on open files leaves
+// when that is 0.
+func (c *Config) ConnectionLimit() (int, error) {
+	if c.MaxConnections > 0 {
+		return c.MaxConnections, nil
+	}
+	files, err := openFiles()
+	if err != nil {
+		return 0, err
+	}
+	return connectionsWithin(files), nil
+}

@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"pushd/internal/codec"
+	"pushd/internal/poller"
+)
+
+// errOffload is returned by an inline handler that, this time, has to wait for
+// something: the request is then given to a worker. It must not have changed
+// anything before.
+var errOffload = errors.New("gateway: to be run by a worker")
+
+// Message implements poller.Handler: one request.
+func (s *Session) Message(_ *poller.Conn, payload []byte) {
+	st := s.state()
+	r := &st.request
+	if err := codec.Decode(payload, r); err != nil {
+		s.malformed(err)
+		return
+	}
+	s.errors = 0
+	if r.Module == "robot" && s.hot(r) {
+		return
+	}
+	route, err := s.gateway.table.Lookup(r.Module, r.Action)
+	if err != nil {
+		s.answer(r, "unknown", "unknown", nil, err)
+		return
+	}
+	if !route.Open && !s.login.Live() {
+		s.answer(r, route.Module, route.Action, nil, codec.Errorf(codec.CodeUnauthorized, "log in first, with robot.Login"))
+		return
+	}
+	if route.Inline {
+		st.ctx.session = s
+		reply, err := route.Call(&st.ctx, s, r.Data)
+		st.ctx.session = nil
+		if !errors.Is(err, errOffload) {
+			s.answer(r, route.Module, route.Action, reply, err)
+			return
+		}
+	}
+	s.offload(&job{
+		session: s,
+		request: r.Clone(),
+		module:  route.Module,
+		action:  route.Action,
+		call:    func(ctx context.Context, j *job) (any, error) { return route.Call(ctx, s, j.request.Data) },
+	})
+}
+
+// hot answers what most frames are without the table, its decoding and its
+// boxes: a heartbeat or a ping allocates nothing. Both are in the table too.
+func (s *Session) hot(r *codec.Request) bool {
+	st := s.state()
+	switch {
+	case r.Action == "HeartBeat" && s.login.Live():
+		st.scratch = codec.AppendHeartBeat(st.scratch[:0], r)
+		s.gateway.metrics.Request("robot", "HeartBeat", codec.CodeOK)
+	case r.Action == "Ping":
+		st.scratch = codec.AppendPing(st.scratch[:0], r, time.Now().UnixMilli())
+		s.gateway.metrics.Request("robot", "Ping", codec.CodeOK)
+	default:
+		return false
+	}
+	s.WriteMessage(st.scratch)
+	return true
+}
+
+// malformed answers a frame that isn't a request, and hangs up on a peer that
+// sends nothing else.
+func (s *Session) malformed(err error) {
+	s.answer(nil, "unknown", "unknown", nil, err)
+	if s.errors++; int(s.errors) >= s.gateway.opts.MaxErrors {
+		s.Close(closeErrors, "too many malformed frames", reasonErrors)
+	}
+}
+
+// loopContext is the context of an inline call: it knows on whose loop it runs.
+type loopContext struct {
+	context.Context
+	session *Session
+}
+
+type sessionKey struct{}
+
+// Value implements context.Context.
+func (c *loopContext) Value(key any) any {
+	if key == (sessionKey{}) {
+		return c.session
+	}
+	return c.Context.Value(key)
+}
+
+// do runs f on the session's loop: at once when the call came from there, and
+// otherwise through its mailbox, waiting for it.
+func (s *Session) do(ctx context.Context, f func() error) error {
+	if on, ok := ctx.Value(sessionKey{}).(*Session); ok && on != nil && on.Loop() == s.Loop() {
+		return f()
+	}
+	done := make(chan error, 1)
+	if !s.Loop().Complete(func() { done <- f() }) {
+		return codec.Errorf(codec.CodeUnavailable, "the server is shutting down")
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,264 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+	"go.uber.org/goleak"
+
+	"pushd/internal/account"
+	"pushd/internal/gateway"
+	"pushd/internal/metrics"
+	"pushd/internal/push"
+
+	"bufio"
+	"net"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/cloudwego/netpoll.(*defaultPoll).Wait"))
+}
+
+// secret signs the tokens of tests.
+const secret = "0123456789abcdef0123456789abcdef"
+
+// node is a gateway with its push service, on two loops unless options say otherwise.
+type node struct {
+	*gateway.Gateway
+	t       *testing.T
+	push    *push.Service
+	metrics *metrics.Metrics
+	url     string
+	down    bool // the test has shut the gateway down itself
+}
+
+type setup struct {
+	gateway.Options
+	push     push.Options
+	verifier gateway.Verifier
+	modules  []gateway.Module
+}
+
+func start(t *testing.T, o setup) *node {
+	t.Helper()
+	if o.Poller.Loops == 0 {
+		o.Poller.Loops = 2
+	}
+	platforms, err := account.NewPlatforms(map[string]int{"tv": 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := metrics.New(o.Poller.Loops)
+	g, err := gateway.New(o.verifier, platforms, m, slog.New(slog.DiscardHandler), o.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := push.New(push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}, platforms, o.push)
+	service.Start()
+	if err := g.Listen(context.Background(), "127.0.0.1:0", service, o.modules...); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{Gateway: g, t: t, push: service, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+		defer cancel()
+		if !n.down {
+			if _, err := g.Check(ctx); err != nil {
+				t.Error("consistency:", err)
+			}
+			if err := g.Shutdown(ctx, 0); err != nil {
+				t.Error("shutdown:", err)
+			}
+		}
+		if err := service.Shutdown(ctx); err != nil {
+			t.Error("push:", err)
+		}
+	})
+	return n
+}
+
+// backend is an identity that may do everything.
+var backend = account.Identity{Key: "test", Scopes: account.ScopePush | account.ScopeRead | account.ScopeAdmin}
+
+type client struct {
+	net.Conn
+	t *testing.T
+	r *bufio.Reader
+}
+
+// frame is any frame of the server's.
+type frame struct {
+	Module, Action string
+	Seq            *uint32
+	Code           *int
+	Msg            string
+	Temporary      bool
+	Data           map[string]any
+}
+
+func (n *node) dial(header ...string) *client {
+	n.t.Helper()
+	c, err := n.tryDial("", header...)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+func (n *node) tryDial(query string, header ...string) (*client, error) {
+	h := http.Header{}
+	var d ws.Dialer
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i] == "Sec-WebSocket-Protocol" {
+			d.Protocols = []string{header[i+1]}
+			continue
+		}
+		h.Set(header[i], header[i+1])
+	}
+	d.Header = ws.HandshakeHeaderHTTP(h)
+	conn, br, _, err := d.Dial(context.Background(), n.url+query)
+	if err != nil {
+		return nil, err
+	}
+	n.t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c := &client{Conn: conn, t: n.t, r: br}
+	if br == nil {
+		c.r = bufio.NewReader(conn)
+	}
+	return c, nil
+}
+
+// login dials and logs in.
+func (n *node) login(user, platform string) *client {
+	n.t.Helper()
+	c := n.dial()
+	c.ok("robot", "Login", `{"UserId":"`+user+`","PlatId":"`+platform+`"}`)
+	return c
+}
+
+func (c *client) send(text string) {
+	c.t.Helper()
+	if err := wsutil.WriteClientText(c.Conn, []byte(text)); err != nil {
+		c.t.Fatal("write:", err)
+	}
+}
+
+func (c *client) read() (ws.OpCode, []byte) {
+	c.t.Helper()
+	f, err := ws.ReadFrame(c.r)
+	if err != nil {
+		c.t.Fatal("read:", err)
+	}
+	return f.Header.OpCode, f.Payload
+}
+
+// next reads one text frame.
+func (c *client) next() frame {
+	c.t.Helper()
+	op, b := c.read()
+	var f frame
+	if err := json.Unmarshal(b, &f); op != ws.OpText || err != nil {
+		c.t.Fatalf("got %v %q: %v", op, b, err)
+	}
+	return f
+}
+
+// call sends a request and reads frames up to its reply; pushes in between are
+// dropped.
+func (c *client) call(module, action, data string) frame {
+	c.t.Helper()
+	if data != "" {
+		data = `,"Data":` + data
+	}
+	c.send(`{"Module":"` + module + `","Action":"` + action + `"` + data + `}`)
+	for {
+		if f := c.next(); f.Code != nil {
+			if f.Module != module || f.Action != action {
+				c.t.Fatalf("reply to %s.%s is %+v", module, action, f)
+			}
+			return f
+		}
+	}
+}
+
+func (c *client) ok(module, action, data string) map[string]any {
+	c.t.Helper()
+	f := c.call(module, action, data)
+	if *f.Code != 0 {
+		c.t.Fatalf("%s.%s %s: %d %s", module, action, data, *f.Code, f.Msg)
+	}
+	return f.Data
+}
+
+func (c *client) refused(code int, module, action, data string) string {
+	c.t.Helper()
+	f := c.call(module, action, data)
+	if *f.Code != code {
+		c.t.Fatalf("%s.%s %s: %d %s, want %d", module, action, data, *f.Code, f.Msg, code)
+	}
+	return f.Msg
+}
+
+// pushed reads the next frame, which must be a push.
+func (c *client) pushed(module, action string) map[string]any {
+	c.t.Helper()
+	f := c.next()
+	if f.Code != nil || f.Module != module || f.Action != action {
+		c.t.Fatalf("want push %s.%s, got %+v", module, action, f)
+	}
+	return f.Data
+}
+
+// closed reads up to the Close frame and returns its reason.
+func (c *client) closed(code int) string {
+	c.t.Helper()
+	for {
+		op, b := c.read()
+		if op != ws.OpClose {
+			continue
+		}
+		got, reason := ws.ParseCloseFrameData(b)
+		if int(got) != code {
+			c.t.Fatalf("closed %d %q, want %d", got, reason, code)
+		}
+		return reason
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(15 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+func token(t *testing.T, user string, ttl time.Duration) string {
+	t.Helper()
+	signer, err := account.NewSigner(account.SignerOptions{Key: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := signer.Sign(user, ttl, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func verifier(t *testing.T) gateway.Verifier {
+	t.Helper()
+	v, err := account.NewVerifier(account.VerifierOptions{Key: secret, Algorithm: account.HS256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}

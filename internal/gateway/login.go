@@ -1,0 +1,254 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+	"pushd/internal/hub"
+	"pushd/internal/poller"
+)
+
+const (
+	maxAppID    = 64
+	maxDeviceID = 128
+)
+
+type loginRequest struct {
+	UserId   string
+	PlatId   account.PlatID
+	AppId    string
+	DeviceId string
+	Token    string
+	Resume   string // a session id of before, to get its subscriptions back
+}
+
+type loginReply struct {
+	Session   string `json:"session"`
+	User      string `json:"user"`
+	Platform  string `json:"platform"`
+	Heartbeat int    `json:"heartbeat"` // seconds within which the client must be heard
+	Server    string `json:"server"`
+	Resumed   bool   `json:"resumed"`
+	Unread    int    `json:"unread"`
+}
+
+type pingReply struct {
+	Time int64 `json:"time"` // Unix milliseconds
+}
+
+// credentials are what a login comes down to once it has been checked.
+type credentials struct {
+	user     string
+	platform account.Platform
+	app      string
+	device   string
+	resume   string
+	expires  time.Time
+}
+
+// robotLogin is robot.Login.
+func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (loginReply, error) {
+	platform, err := g.platforms.Parse(string(r.PlatId))
+	if err != nil {
+		return loginReply{}, err
+	}
+	if err := account.ValidUserID(r.UserId); err != nil {
+		return loginReply{}, err
+	}
+	if len(r.AppId) > maxAppID || len(r.DeviceId) > maxDeviceID {
+		return loginReply{}, codec.Errorf(codec.CodeMalformed, "AppId is at most %d and DeviceId at most %d bytes", maxAppID, maxDeviceID)
+	}
+	who := credentials{user: r.UserId, platform: platform, app: r.AppId, device: r.DeviceId, resume: r.Resume}
+	if g.verifier != nil {
+		if who.expires, err = g.verify(r.Token, r.UserId); err != nil {
+			return loginReply{}, errors.Join(err, s.do(ctx, func() error { s.refuseToken(err); return nil }))
+		}
+	}
+	return g.enter(ctx, s, who)
+}
+
+// verify checks a token and that it is the user's.
+func (g *Gateway) verify(token, user string) (expires time.Time, err error) {
+	if token == "" {
+		return expires, codec.Errorf(codec.CodeUnauthorized, "a token is needed: Data.Token of robot.Login, Authorization: Bearer, or the subprotocol pushd.token.…")
+	}
+	claims, err := g.verifier.Verify(token)
+	if err != nil {
+		return expires, err
+	}
+	if claims.User != user {
+		return expires, codec.Errorf(codec.CodeForbidden, "the token is another user's")
+	}
+	return claims.Expires, nil
+}
+
+// refuseToken counts, and ends a connection that only guesses.
+func (s *Session) refuseToken(cause error) {
+	s.gateway.log.Debug("token refused", "address", s.Address(), "cause", errors.Unwrap(cause))
+	if s.refused++; s.refused >= maxLoginFailures {
+		s.Close(closeBadToken, "too many refused tokens", reasonBadToken)
+	}
+}
+
+// loginByHandshake logs in with a token of the opening handshake. The platform
+// comes from the query (?platform=ios), web by default; the user is the token's.
+func (s *Session) loginByHandshake(token, query string) {
+	g := s.gateway
+	values, _ := url.ParseQuery(query) // what can't be read is not there
+	j := &job{session: s, module: "robot", action: "Login"}
+	j.request.Module, j.request.Action = j.module, j.action
+	j.call = func(ctx context.Context, _ *job) (any, error) {
+		claims, err := g.verifier.Verify(token)
+		if err != nil {
+			return nil, err
+		}
+		who := credentials{user: claims.User, platform: account.Web, expires: claims.Expires}
+		if p := values.Get("platform"); p != "" {
+			if who.platform, err = g.platforms.Parse(p); err != nil {
+				return nil, err
+			}
+		}
+		return g.enter(ctx, s, who)
+	}
+	j.failed = func(err error) {
+		e := codec.AsError(err)
+		g.metrics.Request(j.module, j.action, e.Code)
+		switch {
+		case errors.Is(err, account.ErrExpired):
+			s.Close(closeTokenExpired, e.Msg, reasonTokenExpired)
+		case e.Code == codec.CodeUnauthorized:
+			g.log.Debug("token refused", "address", s.Address(), "cause", errors.Unwrap(err))
+			s.Close(closeBadToken, e.Msg, reasonBadToken)
+		default:
+			s.answer(&j.request, j.module, j.action, nil, err)
+		}
+	}
+	s.offload(j)
+}
+
+// enter puts the session into the directory.
+func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (reply loginReply, err error) {
+	resume, err := hub.ParseID(who.resume)
+	if err != nil {
+		resume = 0 // as good as one that is long forgotten
+	}
+	if resume != 0 {
+		if err := g.takeOver(ctx, s, resume, who); err != nil {
+			return reply, err
+		}
+	}
+	err = s.do(ctx, func() error {
+		reply, err = s.enter(who, resume)
+		return err
+	})
+	return reply, err
+}
+
+// takeOver ends the session that is to be resumed when the server has not
+// noticed yet that its connection is dead, and keeps its subscriptions.
+func (g *Gateway) takeOver(ctx context.Context, s *Session, id uint64, who credentials) error {
+	old, ok := g.hub.Lookup(id)
+	if !ok || old.User != who.user || old.Platform != uint8(who.platform) || old.Session == &s.login {
+		return nil
+	}
+	if onLoop, _ := ctx.Value(sessionKey{}).(*Session); onLoop != nil {
+		return errOffload
+	}
+	return g.each([]hub.Entry{old}, ctx, func(s *Session) {
+		g.hub.Park(&s.login)
+		s.Close(closeReplaced, "the session was resumed on another connection", reasonReplaced)
+	})
+}
+
+// enter is the part of a login that belongs on the loop.
+func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
+	g := s.gateway
+	var expires uint32
+	if !who.expires.IsZero() {
+		expires = uint32(who.expires.Unix())
+	}
+	switch {
+	case !s.Open() || g.draining.Load():
+		return loginReply{}, codec.Errorf(codec.CodeUnavailable, "the server is shutting down")
+	case s.login.Live() && (s.login.User != who.user || s.login.Platform != uint8(who.platform)):
+		return loginReply{}, codec.Errorf(codec.CodeConflict, "logged in as somebody else; send robot.Logout first")
+	case s.login.Live():
+		// Logging in again renews the token without reconnecting.
+		s.expires = expires
+		s.schedule()
+		return s.loginReply(false), nil
+	}
+	s.login.User = strings.Clone(who.user)
+	s.login.Platform = uint8(who.platform)
+	s.login.App = g.hub.Intern(who.app)
+	s.login.Conn = s
+	s.login.Loop = uint16(s.Loop().Index())
+	s.login.Since = uint32(time.Now().Unix())
+	s.expires, s.device, s.refused = expires, nil, 0
+	if who.device != "" {
+		device := strings.Clone(who.device)
+		s.device = &device
+	}
+	replaced, err := g.hub.Add(&s.login)
+	switch {
+	case errors.Is(err, hub.ErrTaken):
+		return loginReply{}, codec.Errorf(codec.CodeConflict, "already logged in on %s", g.platforms.Name(who.platform))
+	case errors.Is(err, hub.ErrTooMany):
+		return loginReply{}, codec.Errorf(codec.CodeTooMany, "too many sessions of this user")
+	case err != nil:
+		return loginReply{}, err
+	}
+	for _, old := range replaced {
+		g.post(old, func(s *Session) {
+			s.Close(closeReplaced, "logged in elsewhere on "+g.platforms.Name(who.platform), reasonReplaced)
+		})
+	}
+	s.schedule()
+	resumed := false
+	if resume != 0 {
+		var topics []string
+		if topics, resumed = g.hub.Resume(resume, who.user, uint8(who.platform)); resumed {
+			for _, t := range topics {
+				if err := g.hub.Subscribe(&s.login, t); err != nil {
+					resumed = false // not whole: the client subscribes anew
+				}
+			}
+		}
+	}
+	return s.loginReply(resumed), nil
+}
+
+func (s *Session) loginReply(resumed bool) loginReply {
+	g := s.gateway
+	return loginReply{
+		Session:   hub.FormatID(s.login.ID),
+		User:      s.login.User,
+		Platform:  g.platforms.Name(account.Platform(s.login.Platform)),
+		Heartbeat: int(g.opts.Heartbeat / time.Second),
+		Server:    g.opts.Node,
+		Resumed:   resumed,
+	}
+}
+
+// robotLogout is robot.Logout: the socket stays and may log in again.
+func (g *Gateway) robotLogout(ctx context.Context, s *Session, _ struct{}) (struct{}, error) {
+	return struct{}{}, s.do(ctx, func() error {
+		g.hub.Remove(&s.login)
+		s.expires, s.device = 0, nil
+		s.SetDeadline(s.Loop().Now() + poller.Ticks(g.opts.LoginTimeout))
+		return nil
+	})
+}
+
+func (g *Gateway) robotHeartBeat(context.Context, *Session, struct{}) (struct{}, error) {
+	return struct{}{}, nil
+}
+
+func (g *Gateway) robotPing(context.Context, *Session, struct{}) (pingReply, error) {
+	return pingReply{Time: time.Now().UnixMilli()}, nil
+}

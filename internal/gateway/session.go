@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"time"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+	"pushd/internal/hub"
+	"pushd/internal/poller"
+)
+
+// maxLoginFailures is how many refused tokens close a connection.
+const maxLoginFailures = 5
+
+// Session is one connection and, once logged in, one entry of the hub. All
+// three are one allocation: a million of them is what the server is for.
+// Everything in it is owned by the connection's loop.
+type Session struct {
+	poller.Conn
+	login   hub.Session
+	gateway *Gateway
+	device  *string // DeviceId of the login; most clients give none
+	expires uint32  // unix seconds at which the token runs out; 0 is never
+	errors  uint16  // malformed frames in a row
+	refused uint8   // tokens refused
+}
+
+// Opened implements poller.Handler.
+func (s *Session) Opened(_ *poller.Conn, h *poller.Handshake) {
+	s.SetDeadline(s.Loop().Now() + poller.Ticks(s.gateway.opts.LoginTimeout))
+	if h.Token != "" && s.gateway.verifier != nil {
+		s.loginByHandshake(h.Token, h.Query)
+	}
+}
+
+// Expired implements poller.Handler. Activity does not touch the timer; when it
+// fires, a session that was active is given its next deadline.
+func (s *Session) Expired(*poller.Conn) {
+	g := s.gateway
+	if !s.login.Live() {
+		s.Close(closeLoginTimeout, "log in within "+g.opts.LoginTimeout.String(), reasonLoginTimeout)
+		return
+	}
+	now := s.Loop().Now()
+	if s.expires != 0 && time.Now().Unix() >= int64(s.expires) {
+		s.Close(closeTokenExpired, "the token has run out", reasonTokenExpired)
+		return
+	}
+	if now-s.Seen() >= poller.Ticks(g.opts.Heartbeat) {
+		s.Close(closeNoHeartbeat, "nothing came for "+g.opts.Heartbeat.String(), reasonNoHeartbeat)
+		return
+	}
+	if g.opts.Ping > 0 && now-s.Seen() >= poller.Ticks(g.opts.Ping) {
+		s.Ping()
+	}
+	s.schedule()
+}
+
+// schedule sets the deadline of a logged-in session: the heartbeat's, and before
+// it the next ping's and the token's end.
+func (s *Session) schedule() {
+	now, o := s.Loop().Now(), &s.gateway.opts
+	at := s.Seen() + poller.Ticks(o.Heartbeat)
+	if o.Ping > 0 {
+		next := s.Seen() + poller.Ticks(o.Ping)
+		if next <= now {
+			next = now + poller.Ticks(o.Ping)
+		}
+		at = min(at, next)
+	}
+	if s.expires != 0 {
+		left := time.Until(time.Unix(int64(s.expires), 0))
+		at = min(at, now+max(poller.Ticks(left), 1))
+	}
+	s.SetDeadline(max(at, now+1))
+}
+
+// Closed implements poller.Handler.
+func (s *Session) Closed(_ *poller.Conn, why poller.Reason) {
+	if !s.login.Live() {
+		return
+	}
+	if resumable(why) && !s.gateway.opts.NoResume {
+		s.gateway.hub.Park(&s.login)
+	}
+	s.gateway.hub.Remove(&s.login)
+}
+
+// identity is who the services see.
+func (s *Session) identity() account.Identity {
+	id := account.Identity{
+		User:     s.login.User,
+		Session:  hub.FormatID(s.login.ID),
+		App:      s.gateway.hub.AppName(s.login.App),
+		Platform: account.Platform(s.login.Platform),
+	}
+	if s.device != nil {
+		id.Device = *s.device
+	}
+	if s.expires != 0 {
+		id.Expires = time.Unix(int64(s.expires), 0)
+	}
+	return id
+}
+
+// state is what the session's loop keeps at hand for it.
+func (s *Session) state() *loopState { return &s.gateway.loops[s.Loop().Index()] }
+
+// answer writes the reply to a request.
+func (s *Session) answer(r *codec.Request, module, action string, reply any, err error) {
+	st := s.state()
+	code := codec.CodeOK
+	var payload []byte
+	if err == nil {
+		payload, err = codec.AppendReply(st.scratch[:0], r, reply)
+	}
+	if err != nil {
+		e := codec.AsError(err)
+		if code = e.Code; code == codec.CodeInternal {
+			s.gateway.log.Error("request failed", "module", module, "action", action, "user", s.login.User, "error", err)
+		}
+		payload = codec.AppendError(st.scratch[:0], r, e)
+	}
+	s.WriteMessage(payload)
+	s.gateway.metrics.Request(module, action, code)
+	if cap(payload) <= 64<<10 {
+		st.scratch = payload[:0]
+	}
+}

@@ -1,0 +1,21 @@
+package hub
+
+import "errors"
+
+// What the hub refuses. Each is a bound or a policy, never a fault; callers
+// compare with errors.Is.
+var (
+	ErrTaken         = errors.New("hub: the user is already logged in on this platform")
+	ErrTooMany       = errors.New("hub: the user has too many sessions")
+	ErrSession       = errors.New("hub: session is incomplete or already added")
+	ErrNotLive       = errors.New("hub: session is not logged in")
+	ErrBusy          = errors.New("hub: an event loop is too busy to take the delivery")
+	ErrTopicName     = errors.New("hub: topic name must have 1 to 128 bytes")
+	ErrSessionTopics = errors.New("hub: the session is in too many topics")
+	ErrTopicsFull    = errors.New("hub: too many topics")
+	ErrGroupName     = errors.New("hub: group name must have 1 to 128 bytes")
+	ErrGroupsFull    = errors.New("hub: too many groups")
+	ErrGroupFull     = errors.New("hub: too many members for one group")
+	ErrCursor        = errors.New("hub: cursor does not parse")
+	ErrID            = errors.New("hub: session id does not parse")
+)

@@ -1,0 +1,184 @@
+package hub
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+)
+
+// loop is the hub's part of one event loop: its members and the fan-outs that
+// wait for them. Each room has its own line, served in order; the rooms take
+// turns, so that a broadcast to a million delays neither a small topic nor a
+// push to one user by more than a slice.
+type loop struct {
+	// Immutable.
+	index int
+	loops Loops
+	slice int
+	bound int         // of queued
+	run   func() bool // drain, made once: a method value allocates
+
+	// Owned by the loop.
+	rng      *rand.ChaCha8
+	everyone room
+	direct   room // pushes to a few named users or sessions: served first in every turn
+	bulk     room // pushes to groups and long lists
+
+	platforms [MaxPlatforms]atomic.Int64 // sessions in the directory
+	changes   atomic.Uint64              // odd while a login, logout, subscription or its end is under way; see Check
+	written   atomic.Uint64
+	joined    atomic.Uint64
+
+	mu        sync.Mutex
+	first     *room // ring of ready rooms other than direct
+	last      *room
+	queued    int  // cost of all walks that wait or are on
+	scheduled bool // drain is in the loop's mailbox or running
+}
+
+func newLoop(index int, loops Loops, opt Options, rng *rand.ChaCha8) *loop {
+	l := &loop{index: index, loops: loops, slice: opt.Slice, bound: opt.MaxQueued, rng: rng}
+	l.run = l.drain
+	l.everyone.loop, l.direct.loop, l.bulk.loop = l, l, l
+	return l
+}
+
+// enqueue puts a frame in line for a room, or for a list through a list room.
+// It reports false when the loop has no space for more. Post is called under
+// the lock, against the rule of this house: it never blocks or calls back, and
+// a failed Post can be undone only while nobody else relies on it.
+func (r *room) enqueue(frame []byte, f Filter, list []ref, seen map[uint64]struct{}) bool {
+	l := r.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	cost := walkCost + len(frame) + refCost*len(list)
+	if l.queued > 0 && l.queued+cost > l.bound {
+		return false
+	}
+	if !l.scheduled {
+		if !l.loops.Post(l.index, l.run) {
+			return false
+		}
+		l.scheduled = true
+	}
+	if list == nil && seen == nil && r.tail != nil && r.tail.join(frame, f) {
+		l.queued += len(frame) + joinCost
+		l.joined.Add(1)
+		return true
+	}
+	w := &walk{frame: frame, size: len(frame), cost: cost, filter: f, list: list, seen: seen}
+	l.queued += cost
+	if r.tail == nil {
+		r.head = w
+	} else {
+		r.tail.next = w
+	}
+	r.tail = w
+	if !r.ready && r != &l.direct {
+		r.ready = true
+		l.pushLocked(r)
+	}
+	return true
+}
+
+// drain is one turn: at most a slice of direct pushes and a slice of the rest.
+// Should a Write panic, what is left stays in line and another turn is asked
+// for: one connection's fault must not end delivery to the others.
+func (l *loop) drain() (more bool) {
+	whole := false
+	defer func() {
+		if whole {
+			return
+		}
+		l.mu.Lock()
+		l.scheduled = l.loops.Post(l.index, l.run)
+		l.mu.Unlock()
+	}()
+	l.serve(&l.direct, l.slice)
+	for budget := l.slice; budget > 0; {
+		l.mu.Lock()
+		r := l.first
+		l.mu.Unlock()
+		if r == nil {
+			break
+		}
+		budget = l.serve(r, budget)
+		l.rotate(r)
+	}
+	whole = true
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.scheduled = l.first != nil || l.direct.head != nil || l.direct.walk != nil
+	return l.scheduled
+}
+
+// serve lets a room use up to budget and returns the rest. A walk costs at
+// least one, so that many small ones end a turn too.
+func (l *loop) serve(r *room, budget int) int {
+	for budget > 0 {
+		if r.walk == nil || r.cursor == 0 {
+			if !l.begin(r) {
+				break
+			}
+			budget--
+		}
+		left, written := r.step(budget)
+		budget = left
+		l.written.Add(uint64(written))
+	}
+	return budget
+}
+
+// begin ends the walk that is through and starts the next one, if there is one.
+func (l *loop) begin(r *room) bool {
+	l.mu.Lock()
+	if r.walk != nil {
+		l.queued -= r.walk.cost
+	}
+	w := r.head
+	if w != nil {
+		r.head = w.next
+		if r.head == nil {
+			r.tail = nil
+		}
+	}
+	l.mu.Unlock()
+
+	r.walk = w
+	if w == nil {
+		return false
+	}
+	w.next = nil
+	w.seal()
+	r.cursor = len(r.members)
+	if w.list != nil {
+		r.cursor = len(w.list)
+	}
+	return true
+}
+
+// rotate moves the first room of the ring, which has had its turn, to the end,
+// or out of the ring when it has nothing left to do.
+func (l *loop) rotate(r *room) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.first = r.nextReady
+	if l.first == nil {
+		l.last = nil
+	}
+	r.nextReady = nil
+	r.ready = r.head != nil || r.walk != nil
+	if r.ready {
+		l.pushLocked(r)
+	}
+}
+
+func (l *loop) pushLocked(r *room) {
+	if l.last == nil {
+		l.first = r
+	} else {
+		l.last.nextReady = r
+	}
+	l.last = r
+}

@@ -1,0 +1,53 @@
+package hub
+
+import "sync/atomic"
+
+// counters are those of the hub as a whole; what happens for every member is
+// counted by each loop for itself.
+type counters struct {
+	deliveries, busy, replaced, refused, parked, evicted, resumed atomic.Uint64
+}
+
+// Stats are counts since the hub was made, and what it holds now.
+type Stats struct {
+	Deliveries uint64 // calls of Deliver
+	Busy       uint64 // of these, refused by at least one loop
+	Written    uint64 // calls of Conn.Write; joined frames are one
+	Joined     uint64 // frames that went out within another's write, counted per room
+	Replaced   uint64 // sessions replaced by another login
+	Refused    uint64 // logins refused by policy or bound
+	Parked     uint64 // lost sessions whose topics were kept
+	Evicted    uint64 // of these, dropped at Options.MaxParked
+	Resumed    uint64 // of these, given back
+
+	Topics      int
+	Groups      int
+	ParkedNow   int
+	QueuedBytes int // deliveries that wait for their loops, as Options.MaxQueued counts them
+}
+
+// Stats reads the counters. It takes one short lock for each loop.
+func (h *Hub) Stats() Stats {
+	s := Stats{
+		Deliveries: h.stat.deliveries.Load(),
+		Busy:       h.stat.busy.Load(),
+		Replaced:   h.stat.replaced.Load(),
+		Refused:    h.stat.refused.Load(),
+		Parked:     h.stat.parked.Load(),
+		Evicted:    h.stat.evicted.Load(),
+		Resumed:    h.stat.resumed.Load(),
+		Topics:     int(h.topicCount.Load()),
+		Groups:     int(h.groupCount.Load()),
+	}
+	for _, l := range h.loops {
+		s.Written += l.written.Load()
+		s.Joined += l.joined.Load()
+		l.mu.Lock()
+		s.QueuedBytes += l.queued
+		l.mu.Unlock()
+	}
+	h.parked.mu.Lock()
+	s.ParkedNow = len(h.parked.byID.m)
+	h.parked.mu.Unlock()
+	return s
+}

@@ -1,0 +1,95 @@
+package poller
+
+import (
+	"net/netip"
+	"syscall"
+
+	"github.com/cloudwego/netpoll"
+)
+
+// acceptsPerTurn bounds how many connections are accepted before the loop looks
+// at the others again.
+const acceptsPerTurn = 64
+
+// busyReply answers a dial over MaxConnections or MaxPerAddress; the peer is
+// told when to come back and the socket is closed.
+const busyReply = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+// onAccept takes waiting connections, a bounded number in one turn: the poll is
+// level-triggered, so what is left is reported again.
+func (l *Loop) onAccept(netpoll.Poll) error {
+	for range acceptsPerTurn {
+		fd, peer, errno := rawAccept(l.listener)
+		switch errno {
+		case 0:
+			l.stats.Accepted.Add(1)
+			l.adopt(fd, peer)
+		case syscall.EAGAIN:
+			return nil
+		case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM:
+			// That one dial failed; the next may not.
+		default:
+			// Out of descriptors or memory. The listener stays readable, so going
+			// on would spin: it is not watched until the next tick.
+			l.pauseAccept(errno)
+			return nil
+		}
+	}
+	return nil
+}
+
+func (l *Loop) pauseAccept(errno syscall.Errno) {
+	l.server.metrics.Fault("accept")
+	if l.logEvery("accept") {
+		l.server.log.Error("cannot accept connections; trying again every quarter of a second",
+			"loop", l.index, "error", errno.Error(), "open", l.server.open.Load(),
+			"cure", "raise the limit on open files (ulimit -n, LimitNOFILE=, fs.file-max) or lower max-connections")
+	}
+	l.paused = true
+	_ = l.poll.Control(l.accept, netpoll.PollDetach)
+}
+
+func (l *Loop) resumeAccept() {
+	if l.listener < 0 {
+		return
+	}
+	if err := l.poll.Control(l.accept, netpoll.PollReadable); err == nil {
+		l.paused = false
+	}
+}
+
+func (l *Loop) closeListener() {
+	if l.listener < 0 {
+		return
+	}
+	l.detach(l.accept)
+	l.listener, l.paused = -1, false
+	l.dead = append(l.dead, l.accept)
+}
+
+// adopt makes a connection of an accepted socket.
+func (l *Loop) adopt(fd int, peer netip.AddrPort) {
+	s := l.server
+	if limit := s.opts.MaxConnections; limit > 0 && s.open.Load() >= int64(limit) {
+		s.metrics.Refused("max_connections")
+		if l.logEvery("max_connections") {
+			s.log.Warn("connections refused with 503: max-connections reached", "max", limit)
+		}
+		_, _ = rawWrite(fd, []byte(busyReply))
+		_ = syscall.Close(fd)
+		return
+	}
+	defer l.guard(nil)
+	c, h := s.newConn()
+	c.attach(l, fd, peer, h)
+	if err := c.op.Control(netpoll.PollReadable); err != nil {
+		s.metrics.Fault("epoll_add")
+		if l.logEvery("epoll_add") {
+			s.log.Error("cannot watch a connection", "error", err, "cure", "raise fs.epoll.max_user_watches")
+		}
+		c.release(PeerGone)
+		return
+	}
+	c.watched = true
+	c.arm(l.Now() + ticks(s.opts.HandshakeTimeout))
+}

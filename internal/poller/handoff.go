@@ -1,0 +1,65 @@
+package poller
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+
+	"github.com/cloudwego/netpoll"
+)
+
+// handOff gives a connection that isn't for us to Options.Handoff, with the
+// bytes that were read put back in front.
+func (c *Conn) handOff(read []byte) {
+	l := c.loop
+	if l.server.opts.Handoff == nil {
+		c.refuse(http.StatusNotFound, "not_found", "there is nothing here but the WebSocket endpoint")
+		return
+	}
+	// The descriptor is duplicated: ours is closed with the operator as always,
+	// and the runtime's poller gets one of its own.
+	_ = c.op.Control(netpoll.PollDetach)
+	conn, err := netConn(c.op.FD)
+	if err != nil {
+		l.server.metrics.Fault("handoff")
+		if l.logEvery("handoff") {
+			l.server.log.Error("cannot hand an HTTP request over", "error", err)
+		}
+		c.release(HandshakeFailed)
+		return
+	}
+	prefixed := &prefixConn{Conn: conn, prefix: append([]byte(nil), read...)}
+	c.release(HandedOff)
+	if !l.server.opts.Handoff(prefixed) {
+		l.server.metrics.Refused("http_busy")
+		_, _ = conn.Write([]byte(busyReply))
+		_ = conn.Close()
+	}
+}
+
+func netConn(fd int) (net.Conn, error) {
+	dup, err := syscall.Dup(fd)
+	if err != nil {
+		return nil, err
+	}
+	syscall.CloseOnExec(dup)
+	f := os.NewFile(uintptr(dup), "tcp")
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+// prefixConn is a connection some of whose input was already read.
+type prefixConn struct {
+	net.Conn
+	prefix []byte
+}
+
+func (p *prefixConn) Read(b []byte) (int, error) {
+	if len(p.prefix) > 0 {
+		n := copy(b, p.prefix)
+		p.prefix = p.prefix[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}

@@ -1,0 +1,250 @@
+package poller
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/cloudwego/netpoll"
+	"golang.org/x/sys/unix"
+
+	"pushd/internal/metrics"
+	"pushd/internal/wheel"
+)
+
+// TicksPerSecond is the resolution of every deadline.
+const TicksPerSecond = 4
+
+// tick is the period of a loop's timer.
+const tick = time.Second / TicksPerSecond
+
+// readSize is the loop's one read buffer. A read that fills it is followed by
+// another, so it is also how much one connection gets done before the next.
+const readSize = 64 << 10
+
+// readsPerTurn bounds consecutive full reads of one connection in one turn.
+const readsPerTurn = 4
+
+// Loop is one event loop: a netpoll Poll, the connections it owns, their
+// deadlines and the mailbox through which everyone else reaches them.
+type Loop struct {
+	// immutable after newLoop
+	server *Server
+	index  int
+	poll   netpoll.Poll
+	stats  *metrics.Loop
+	done   chan struct{} // closed when run returns
+	ticker *netpoll.FDOperator
+
+	mailbox mailbox
+
+	// owned by the loop
+	wheel     *wheel.Wheel[Conn]
+	listener  int // descriptor; -1 when closed
+	accept    *netpoll.FDOperator
+	paused    bool                  // accept is detached until descriptors are free again
+	dead      []*netpoll.FDOperator // closed since the last tick; see release
+	rbuf      []byte
+	wbuf      []byte // what the connection being read has been answered so far
+	reading   *Conn  // whose input is being processed; its writes gather in wbuf
+	batching  bool   // more than one task runs this turn; writes gather per connection
+	dirty     []*Conn
+	overruns  []*Conn // over their send buffer, to be closed as slow consumers
+	iov       []syscall.Iovec
+	handshake upgrader
+	ins       freelist[inbuf]
+	outs      freelist[outbuf]
+	stopping  bool
+	lastLog   map[string]uint32 // tick of the last line logged for each cause
+}
+
+func newLoop(s *Server, index int, stats *metrics.Loop) (*Loop, error) {
+	poll, err := openPoll()
+	if err != nil {
+		return nil, fmt.Errorf("open epoll: %w", err)
+	}
+	l := &Loop{
+		server: s, index: index, poll: poll, stats: stats,
+		done:     make(chan struct{}),
+		listener: -1,
+		rbuf:     make([]byte, readSize),
+		wbuf:     make([]byte, 0, wbufSize),
+		iov:      make([]syscall.Iovec, 0, maxIov),
+		lastLog:  make(map[string]uint32),
+	}
+	l.ins.limit, l.outs.limit = 1024, 1024
+	l.wheel = wheel.New(func(c *Conn) *wheel.Node[Conn] { return &c.timer }, (*Conn).expire)
+	l.handshake.init(l)
+	if err := l.openMailbox(); err != nil {
+		l.free()
+		return nil, err
+	}
+	if err := l.openTicker(); err != nil {
+		l.free()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Index is the loop's number, from 0.
+func (l *Loop) Index() int { return l.index }
+
+// Now is the loop's coarse clock, in ticks since it was made.
+func (l *Loop) Now() uint32 { return l.wheel.Now() }
+
+// run is the loop's goroutine.
+func (l *Loop) run() {
+	defer close(l.done)
+	if l.listener >= 0 {
+		l.accept = l.operator(l.listener, l.onAccept)
+		if err := l.accept.Control(netpoll.PollReadable); err != nil {
+			l.server.log.Error("event loop cannot watch its listener", "loop", l.index, "error", err)
+		}
+	}
+	if err := l.poll.Wait(); err != nil {
+		l.server.log.Error("event loop ended", "loop", l.index, "error", err)
+	}
+	l.mailbox.close()
+}
+
+// stop closes every connection and ends the loop.
+func (l *Loop) stop() {
+	if l.stopping {
+		return
+	}
+	l.stopping = true
+	l.closeListener()
+	l.wheel.Each(func(c *Conn) {
+		defer l.guard(c)
+		c.release(Stopped)
+	})
+	l.freeDead()
+	l.detach(l.ticker)
+	l.detach(l.mailbox.op)
+	_ = l.poll.Close()
+}
+
+// free gives back what newLoop opened, for a loop that never ran.
+func (l *Loop) free() {
+	for _, op := range []*netpoll.FDOperator{l.ticker, l.mailbox.op} {
+		if op != nil {
+			l.detach(op)
+		}
+	}
+	if l.listener >= 0 {
+		_ = syscall.Close(l.listener)
+		l.listener = -1
+	}
+	// Wait closes the epoll and its eventfd once Close has been called.
+	_ = l.poll.Close()
+	_ = l.poll.Wait()
+}
+
+// operator makes an FDOperator for a descriptor of the loop's own.
+func (l *Loop) operator(fd int, read func(netpoll.Poll) error) *netpoll.FDOperator {
+	op := l.poll.Alloc()
+	op.FD = fd
+	op.OnRead = read
+	return op
+}
+
+// detach stops watching one of the loop's own descriptors and closes it.
+func (l *Loop) detach(op *netpoll.FDOperator) {
+	_ = op.Control(netpoll.PollDetach)
+	_ = syscall.Close(op.FD)
+}
+
+func (l *Loop) openTicker() error {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("open timerfd: %w", err)
+	}
+	l.ticker = l.operator(fd, l.onTick)
+	every := unix.NsecToTimespec(int64(tick))
+	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err != nil {
+		return fmt.Errorf("set timerfd: %w", err)
+	}
+	return l.ticker.Control(netpoll.PollReadable)
+}
+
+// onTick turns the wheel and does what must not be done inside a connection's
+// own callback.
+func (l *Loop) onTick(netpoll.Poll) error {
+	var expirations [8]byte
+	if n, _ := rawRead(l.ticker.FD, expirations[:]); n != 8 {
+		return nil
+	}
+	l.freeDead()
+	if l.paused {
+		l.resumeAccept()
+	}
+	// A loop that was held up catches up; nothing can be overdue by more than
+	// the wheel goes round.
+	l.wheel.Advance(l.wheel.Now() + uint32(min(binary.NativeEndian.Uint64(expirations[:]), 1<<16)))
+	return nil
+}
+
+// freeDead returns the operators of closed connections. Free waits while an
+// operator's own callback runs, and events of the current turn may still name
+// it, so this happens from another operator's callback.
+func (l *Loop) freeDead() {
+	for i, op := range l.dead {
+		op.Free()
+		l.dead[i] = nil
+	}
+	l.dead = l.dead[:0]
+}
+
+// guard is deferred around everything that can call a handler: a panic ends one
+// connection (or one task) and not the process.
+func (l *Loop) guard(c *Conn) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	l.server.metrics.Fault("panic")
+	l.server.log.Error("panic on the event loop", "loop", l.index, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+	if l.reading != nil {
+		c = l.reading
+	}
+	l.reading = nil
+	if c != nil {
+		c.fail()
+	}
+}
+
+// logEvery lets a line through at most once in ten seconds for each cause.
+// Causes are constants, so the map is small.
+func (l *Loop) logEvery(cause string) bool {
+	now := l.Now()
+	last, seen := l.lastLog[cause]
+	if seen && now-last < 10*TicksPerSecond {
+		return false
+	}
+	l.lastLog[cause] = now
+	return true
+}
+
+// freelist keeps a few spare structs for the one loop that uses them.
+type freelist[T any] struct {
+	items []*T
+	limit int
+}
+
+func (f *freelist[T]) get() *T {
+	if n := len(f.items); n > 0 {
+		v := f.items[n-1]
+		f.items[n-1] = nil
+		f.items = f.items[:n-1]
+		return v
+	}
+	return new(T)
+}
+
+func (f *freelist[T]) put(v *T) {
+	if len(f.items) < f.limit {
+		f.items = append(f.items, v)
+	}
+}

@@ -1,0 +1,78 @@
+package poller
+
+import (
+	"net"
+	"net/netip"
+	"runtime"
+	"time"
+)
+
+// Options are the knobs of a Server. Zero values are replaced by the defaults
+// named at each field.
+type Options struct {
+	// Path is the request path of the WebSocket endpoint. Default "/ws".
+	Path string
+	// Loops is the number of event loops. Default runtime.GOMAXPROCS(0).
+	Loops int
+	// HandshakeTimeout bounds the opening handshake as a whole, from accept to
+	// the last header byte. Default 10 s.
+	HandshakeTimeout time.Duration
+	// WriteTimeout is how old the oldest unsent byte of a connection may grow
+	// before the peer counts as a slow consumer. Default 10 s.
+	WriteTimeout time.Duration
+	// CloseTimeout is how long a peer has to answer our Close frame. Default 3 s.
+	CloseTimeout time.Duration
+	// MaxHeader bounds the opening handshake's bytes. Default 8 KiB.
+	MaxHeader int
+	// MaxMessage bounds a message's payload, fragments summed. Default 64 KiB.
+	MaxMessage int
+	// MaxFragments bounds how many frames one message may come in. Default 256.
+	MaxFragments int
+	// SendBuffer bounds the bytes queued for one connection beyond what the
+	// kernel took. Default 256 KiB.
+	SendBuffer int
+	// MaxConnections bounds open connections; beyond it a dial is answered 503.
+	// Default 0: as many as the process may open files.
+	MaxConnections int
+	// MaxPerAddress bounds open connections of one client address. Default 0: off.
+	MaxPerAddress int
+	// HandshakeRate bounds the opening handshakes of one client address in a
+	// second. Default 0: off.
+	HandshakeRate int
+	// Origins are the allowed values of the Origin header, scheme://host[:port]
+	// each, or "*" for any. Empty: only an origin whose host is the request's own.
+	Origins []string
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// QueryToken allows ?token= in the handshake's request target.
+	QueryToken bool
+	// Handoff takes a connection whose request is not for Path, with the bytes
+	// already read put back. It must not block; false means it could not take it
+	// and the connection is closed. Default: such requests are answered 404.
+	Handoff func(net.Conn) bool
+}
+
+func (o Options) withDefaults() Options {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	dur := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	if o.Path == "" {
+		o.Path = "/ws"
+	}
+	def(&o.Loops, runtime.GOMAXPROCS(0))
+	dur(&o.HandshakeTimeout, 10*time.Second)
+	dur(&o.WriteTimeout, 10*time.Second)
+	dur(&o.CloseTimeout, 3*time.Second)
+	def(&o.MaxHeader, 8<<10)
+	def(&o.MaxMessage, 64<<10)
+	def(&o.MaxFragments, 256)
+	def(&o.SendBuffer, 256<<10)
+	return o
+}

@@ -1,0 +1,248 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pushd/internal/metrics"
+)
+
+// Handler owns one connection above the event loop. All its methods are called
+// on that connection's loop and must not block.
+type Handler interface {
+	// Opened is called once, when the opening handshake has been answered. h is
+	// valid until it returns.
+	Opened(c *Conn, h *Handshake)
+	// Message is called for each text message. payload is valid UTF-8 and valid
+	// until return; do not retain it.
+	Message(c *Conn, payload []byte)
+	// Expired is called when the deadline set with Conn.SetDeadline has passed.
+	Expired(c *Conn)
+	// Closed is called once, if Opened was, when nothing more will be written.
+	Closed(c *Conn, why Reason)
+}
+
+// NewConn makes the state of one accepted connection. Handler and Conn are
+// usually the same allocation: the handler's struct embeds the Conn.
+type NewConn func() (*Conn, Handler)
+
+// Server is a set of event loops listening on one address.
+type Server struct {
+	// immutable after New
+	opts    Options
+	newConn NewConn
+	origins origins
+	metrics *metrics.Metrics
+	log     *slog.Logger
+	loops   []*Loop
+
+	open    atomic.Int64 // sockets accepted and not yet closed or handed off
+	peers   *addressLimit
+	addr    net.Addr // set by Listen
+	running bool     // set by Listen
+	closed  atomic.Bool
+}
+
+// New makes the loops; Listen starts them. newConn is called on the loops.
+func New(newConn NewConn, m *metrics.Metrics, log *slog.Logger, opts Options) (*Server, error) {
+	o := opts.withDefaults()
+	origins, err := parseOrigins(o.Origins)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opts: o, newConn: newConn, origins: origins, metrics: m, log: log, peers: newAddressLimit(o.MaxPerAddress, o.HandshakeRate)}
+	for i := range o.Loops {
+		l, err := newLoop(s, i, m.Loop(i))
+		if err != nil {
+			for _, l := range s.loops {
+				l.free()
+			}
+			return nil, fmt.Errorf("event loop %d: %w", i, err)
+		}
+		s.loops = append(s.loops, l)
+	}
+	return s, nil
+}
+
+// Listen binds the address on every loop (SO_REUSEPORT: the kernel spreads the
+// connections) and starts the loops. Port 0 picks a free port; Addr tells which.
+// After an error only Shutdown is left to call.
+func (s *Server) Listen(ctx context.Context, addr string) error {
+	for _, l := range s.loops {
+		fd, bound, err := listenReusePort(ctx, addr)
+		if err != nil {
+			return err
+		}
+		addr, s.addr = bound.String(), bound
+		l.listener = fd
+	}
+	s.running = true
+	for _, l := range s.loops {
+		go l.run()
+	}
+	return nil
+}
+
+// Addr is the bound address after Listen.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// Len is the number of loops.
+func (s *Server) Len() int { return len(s.loops) }
+
+// Connections is the number of open sockets, those in the opening handshake included.
+func (s *Server) Connections() int { return int(s.open.Load()) }
+
+// Post runs a function on a loop. While it returns true it is called again,
+// after the loop has looked at its sockets. It reports false when the loop's
+// mailbox is full or the loop has stopped; the function is then not run.
+func (s *Server) Post(loop int, run func() (more bool)) bool {
+	return s.loops[loop].Post(run)
+}
+
+// Loop is loop i.
+func (s *Server) Loop(i int) *Loop { return s.loops[i] }
+
+// StopAccepting closes the listeners; open connections go on.
+func (s *Server) StopAccepting() {
+	for _, l := range s.loops {
+		l.post(func() bool { l.closeListener(); return false })
+	}
+}
+
+const (
+	// drainStep is how often a drain closes another part of the connections.
+	drainStep = 50 * time.Millisecond
+	// drainPart is how many it closes each time at least, so that a few are gone
+	// soon.
+	drainPart = 100
+)
+
+// Drain calls close for every connection that is open now, on its loop, spread
+// evenly over a time, so that clients do not all come back at once.
+func (s *Server) Drain(ctx context.Context, over time.Duration, close func(*Conn)) error {
+	if !s.running {
+		return nil
+	}
+	lists := make([][]*Conn, len(s.loops))
+	var wg sync.WaitGroup
+	for i, l := range s.loops {
+		wg.Add(1)
+		if !l.Complete(func() {
+			defer wg.Done()
+			l.wheel.Each(func(c *Conn) {
+				if c.state == stateOpen {
+					lists[i] = append(lists[i], c)
+				}
+			})
+		}) {
+			wg.Done()
+		}
+	}
+	wg.Wait()
+	total := 0
+	for _, list := range lists {
+		total += len(list)
+	}
+	steps := max(min(int(over/drainStep), (total+drainPart-1)/drainPart), 1)
+	for step := 1; step <= steps; step++ {
+		for i, l := range s.loops {
+			part := lists[i][:len(lists[i])/(steps-step+1)]
+			lists[i] = lists[i][len(part):]
+			l.post(func() bool {
+				for n := 0; n < flushEvery && len(part) > 0; n++ {
+					if part[0].state == stateOpen {
+						close(part[0])
+					}
+					part = part[1:]
+				}
+				return len(part) > 0
+			})
+		}
+		if step == steps {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(drainStep):
+		}
+	}
+	return nil
+}
+
+// AllowOrigin tells whether a page of this origin may talk to the host that it
+// names in its request; see Options.Origins.
+func (s *Server) AllowOrigin(origin, host string) bool {
+	return s.origins.allow([]byte(origin), []byte(host))
+}
+
+// Shutdown closes what is still open, without a Close frame, and stops the
+// loops. Closing politely and over time is the owner's: StopAccepting first,
+// then Conn.Close on each, then Shutdown.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if !s.closed.CompareAndSwap(false, true) {
+		return errors.New("poller: already shut down")
+	}
+	if !s.running {
+		for _, l := range s.loops {
+			l.free()
+		}
+		return nil
+	}
+	for _, l := range s.loops {
+		l.post(func() bool { l.stop(); return false })
+	}
+	for _, l := range s.loops {
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// listenReusePort binds one more listening socket to the address. The net
+// package resolves the name; the descriptor is then duplicated out of it, so
+// that the runtime's own poller is not woken for every connection.
+func listenReusePort(ctx context.Context, addr string) (int, net.Addr, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if cerr := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+			if err == nil {
+				// Accepted sockets inherit it: one system call less for each.
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+			}
+		}); cerr != nil {
+			return cerr
+		}
+		return err
+	}}
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return -1, nil, err
+	}
+	defer ln.Close()
+	raw, err := ln.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return -1, nil, err
+	}
+	fd := -1
+	if cerr := raw.Control(func(p uintptr) { fd, err = unix.FcntlInt(p, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil {
+		return -1, nil, cerr
+	}
+	if err != nil {
+		return -1, nil, fmt.Errorf("duplicate the listening socket: %w", err)
+	}
+	return fd, ln.Addr(), nil
+}
