@@ -86,8 +86,8 @@ func (n *node) CheckUsers(users []string) []push.OnlineUser {
 }
 
 func (n *node) Kick(context.Context, string, string, string, string) (int, error) { return 2, nil }
-func (n *node) Subscribe(string, string) error                                    { return nil }
-func (n *node) Unsubscribe(string, string) error                                  { return nil }
+func (n *node) Subscribe(context.Context, string, string) error                   { return nil }
+func (n *node) Unsubscribe(context.Context, string, string) error                 { return nil }
 func (n *node) Subscribers(string) int                                            { return 0 }
 
 func (n *node) SetGroup(group string, users []string) error {

@@ -142,7 +142,7 @@ func (n *node) Kick(_ context.Context, user, platform, session, reason string) (
 	return 1, nil
 }
 
-func (n *node) Subscribe(session, topic string) error {
+func (n *node) Subscribe(_ context.Context, session, topic string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if session == "full" {
@@ -155,7 +155,7 @@ func (n *node) Subscribe(session, topic string) error {
 	return nil
 }
 
-func (n *node) Unsubscribe(session, topic string) error {
+func (n *node) Unsubscribe(_ context.Context, session, topic string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.topics[topic], session)

@@ -52,7 +52,7 @@ func (s *Service) PresenceOnline(_ context.Context, id account.Identity, r Prese
 // PresenceSubscribe lets a client's session watch users, or everybody where
 // Options.PresenceAll permits. When a bound stops it half way (429), the users
 // up to there are watched.
-func (s *Service) PresenceSubscribe(_ context.Context, id account.Identity, r WatchRequest) (WatchReply, error) {
+func (s *Service) PresenceSubscribe(ctx context.Context, id account.Identity, r WatchRequest) (WatchReply, error) {
 	if err := socketOnly(id); err != nil {
 		return WatchReply{}, err
 	}
@@ -63,7 +63,7 @@ func (s *Service) PresenceSubscribe(_ context.Context, id account.Identity, r Wa
 	// Before anything is subscribed, so that no change after it goes unseen.
 	s.watched.Store(true)
 	for _, t := range topics {
-		if err := s.ports.Topics.Subscribe(id.Session, t); err != nil {
+		if err := s.ports.Topics.Subscribe(ctx, id.Session, t); err != nil {
 			return WatchReply{}, err
 		}
 	}
@@ -74,7 +74,7 @@ func (s *Service) PresenceSubscribe(_ context.Context, id account.Identity, r Wa
 }
 
 // PresenceUnsubscribe ends what the same PresenceSubscribe began.
-func (s *Service) PresenceUnsubscribe(_ context.Context, id account.Identity, r WatchRequest) (struct{}, error) {
+func (s *Service) PresenceUnsubscribe(ctx context.Context, id account.Identity, r WatchRequest) (struct{}, error) {
 	if err := socketOnly(id); err != nil {
 		return struct{}{}, err
 	}
@@ -83,7 +83,7 @@ func (s *Service) PresenceUnsubscribe(_ context.Context, id account.Identity, r 
 		return struct{}{}, err
 	}
 	for _, t := range topics {
-		if err := s.ports.Topics.Unsubscribe(id.Session, t); err != nil {
+		if err := s.ports.Topics.Unsubscribe(ctx, id.Session, t); err != nil {
 			return struct{}{}, err
 		}
 	}

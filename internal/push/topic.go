@@ -39,25 +39,25 @@ type topicMessage struct {
 
 // Subscribe lets a client's session join a topic; joining twice is joining
 // once. 429 over a bound on topics.
-func (s *Service) Subscribe(_ context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
+func (s *Service) Subscribe(ctx context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
 	if err := socketOnly(id); err != nil {
 		return struct{}{}, err
 	}
 	if err := validName("topic", r.Topic); err != nil {
 		return struct{}{}, err
 	}
-	return struct{}{}, s.ports.Topics.Subscribe(id.Session, strings.Clone(r.Topic))
+	return struct{}{}, s.ports.Topics.Subscribe(ctx, id.Session, strings.Clone(r.Topic))
 }
 
 // Unsubscribe lets a client's session leave a topic.
-func (s *Service) Unsubscribe(_ context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
+func (s *Service) Unsubscribe(ctx context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
 	if err := socketOnly(id); err != nil {
 		return struct{}{}, err
 	}
 	if err := validName("topic", r.Topic); err != nil {
 		return struct{}{}, err
 	}
-	return struct{}{}, s.ports.Topics.Unsubscribe(id.Session, r.Topic)
+	return struct{}{}, s.ports.Topics.Unsubscribe(ctx, id.Session, r.Topic)
 }
 
 // Publish delivers a client's message to a topic's members as push
