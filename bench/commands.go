@@ -24,6 +24,7 @@ func idleCommand() *cobra.Command {
 	f.IntSliceVar(&s.Steps, "steps", nil, "measure memory at each of these counts, and the slope between the first and the last; overrides -n")
 	f.DurationVar(&s.Settle, "settle", 20*time.Second, "time between the one message of each client and a memory measurement")
 	f.IntVar(&s.Payload, "payload", 64, "bytes of the one message, with --bare")
+	f.DurationVar(&s.Timeout, "timeout", 10*time.Second, "after this, what was not answered is lost")
 	return cmd
 }
 
@@ -44,6 +45,7 @@ func echoCommand() *cobra.Command {
 	f.Float64Var(&s.Rate, "rate", 0, "open loop: messages a second over all connections, latency from the intended send time; 0: closed loop")
 	f.IntVar(&s.Payload, "payload", 64, "bytes of a message, with --bare")
 	f.DurationVar(&s.Warmup, "warmup", time.Second, "time before the measured part")
+	f.DurationVar(&s.Timeout, "timeout", 10*time.Second, "after this, what was not answered is lost")
 	return cmd
 }
 

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"pushd/bench/internal/report"
 )
 
 // errNotOK is how a run ends that worked and found the server wanting; what was
@@ -26,7 +28,7 @@ func main() {
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "pushbench:", err)
 		if errors.Is(err, errNotOK) {
-			os.Exit(2)
+			os.Exit(report.ExitNotOK)
 		}
 		os.Exit(1)
 	}
@@ -40,6 +42,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(idleCommand(), echoCommand(), fanoutCommand(), churnCommand())
+	root.AddCommand(idleCommand(), echoCommand(), fanoutCommand(), churnCommand(), compareCommand())
 	return root
 }

@@ -17,6 +17,9 @@ import (
 // meaning or goes away; new keys don't change it.
 const Schema = 1
 
+// ExitNotOK is the exit status of a client whose run was made but wasn't good.
+const ExitNotOK = 2
+
 // Result is one run of one scenario. README.md describes every key.
 type Result struct {
 	Schema      int              `json:"schema"`

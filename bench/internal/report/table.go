@@ -28,7 +28,9 @@ func (r *Result) Print(w io.Writer) {
 	}
 	if m := r.Messages; m != nil {
 		line("messages", "%d of %d received, %d lost, %d duplicate, %d misplaced", m.Received, m.Expected, m.Lost, m.Duplicates, m.Misplaced)
-		line("per second", "%.0f", m.PerSecond)
+		if m.PerSecond > 0 {
+			line("per second", "%.0f", m.PerSecond)
+		}
 		if m.PerCPUSecond > 0 {
 			line("per server CPU-second", "%.0f", m.PerCPUSecond)
 		}

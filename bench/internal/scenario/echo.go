@@ -18,6 +18,7 @@ type Echo struct {
 	Rate     float64       // messages a second over all connections; 0: closed loop
 	Payload  int           // bare payload, bytes
 	Warmup   time.Duration // before the measured part
+	Timeout  time.Duration // after which what wasn't answered is lost
 }
 
 // sendsPerTurn bounds the requests sent in one turn of the loop, so that
@@ -32,7 +33,7 @@ func (s Echo) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	if s.Rate < 0 || s.Warmup < 0 {
 		return nil, fmt.Errorf("rate and warm-up must not be negative")
 	}
-	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare)
+	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare, s.Timeout)
 	if err != nil {
 		return nil, err
 	}

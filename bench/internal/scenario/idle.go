@@ -15,9 +15,10 @@ type Idle struct {
 	Steps   []int         // counts of clients to measure memory at, ascending; empty: all at once
 	Settle  time.Duration // between the message each client sends and a measurement
 	Payload int           // of the bare message, bytes
+	Timeout time.Duration // after which what wasn't answered is lost
 }
 
-// afterCollection is the time the runtime has to give memory back.
+// afterCollection is the time the runtime has to give memory back, if Settle isn't shorter.
 const afterCollection = 3 * time.Second
 
 // Run does it.
@@ -32,7 +33,7 @@ func (s Idle) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 		}
 	}
 	cfg.Connections = steps[len(steps)-1]
-	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare)
+	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare, s.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func (s Idle) step(ctx context.Context, r *run, p *pinger, n int) error {
 		if err != nil {
 			return err
 		}
-		if err := sleep(ctx, afterCollection); err != nil {
+		if err := sleep(ctx, min(s.Settle, afterCollection)); err != nil {
 			return err
 		}
 		if step.RSSSettled, err = r.server.process.RSS(); err != nil {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"pushd/bench/internal/fleet"
@@ -14,11 +15,12 @@ import (
 // each comes back once and in order. It belongs to the loop; begin and the like
 // are called through Fleet.Do.
 type pinger struct {
-	fleet *fleet.Fleet // set right after fleet.New, before anything is dialled
-	bare  bool
-	frame *protocol.Numbered
-	sent  []uint32 // by client
-	got   []uint32
+	fleet   *fleet.Fleet // set right after fleet.New, before anything is dialled
+	bare    bool
+	timeout time.Duration // for the last answers
+	frame   *protocol.Numbered
+	sent    []uint32 // by client
+	got     []uint32
 
 	// intended is when client id's request n was meant to be sent.
 	intended func(id int, n uint32) time.Duration
@@ -35,8 +37,11 @@ type pinger struct {
 	lostWith  int64 // were under way on a connection that was lost
 }
 
-func newPinger(n, payload int, bare bool) (*pinger, error) {
-	p := &pinger{bare: bare, frame: protocol.NewPing(), sent: make([]uint32, n), got: make([]uint32, n), latency: report.NewLatency()}
+func newPinger(n, payload int, bare bool, timeout time.Duration) (*pinger, error) {
+	if timeout <= 0 {
+		return nil, fmt.Errorf("a timeout of %v: must be positive", timeout)
+	}
+	p := &pinger{bare: bare, timeout: timeout, frame: protocol.NewPing(), sent: make([]uint32, n), got: make([]uint32, n), latency: report.NewLatency()}
 	if bare {
 		var err error
 		if p.frame, err = protocol.NewEcho(payload); err != nil {
@@ -93,7 +98,7 @@ func (p *pinger) gone(c *loop.Conn) {
 // await waits for the answers that may still come and returns how many requests
 // have none: call it while the clients are still there.
 func (p *pinger) await(ctx context.Context) (lost int64) {
-	deadline := time.Now().Add(answersTimeout)
+	deadline := time.Now().Add(p.timeout)
 	ctx = context.WithoutCancel(ctx) // after an interruption too, what is under way is no loss
 	for {
 		var coming int64
@@ -103,9 +108,6 @@ func (p *pinger) await(ctx context.Context) (lost int64) {
 		}
 	}
 }
-
-// answersTimeout is how long the last answers of a run may take.
-const answersTimeout = 10 * time.Second
 
 // report fills in the counts; lost is what answers returned.
 func (p *pinger) report(r *report.Result, lost int64) {

@@ -67,7 +67,7 @@ func wantProblem(t *testing.T, r *report.Result, text string, count int64) {
 }
 
 func TestIdle(t *testing.T) {
-	r := run(t, scenario.Idle{Steps: []int{10, 30}, Settle: time.Millisecond}, config(t, &fakePushd{}, 0))
+	r := run(t, scenario.Idle{Timeout: 5 * time.Second, Steps: []int{10, 30}, Settle: time.Millisecond}, config(t, &fakePushd{}, 0))
 	wantOK(t, r)
 	if len(r.Steps) != 2 || r.Steps[1].Connections != 30 || r.Steps[1].HeapObjects == 0 || r.Slope == nil {
 		t.Errorf("%+v %+v", r.Steps, r.Slope)
@@ -78,7 +78,7 @@ func TestIdle(t *testing.T) {
 }
 
 func TestIdleCountsTheLost(t *testing.T) {
-	r := run(t, scenario.Idle{}, config(t, &fakePushd{DropAfter: 100 * time.Millisecond}, 7))
+	r := run(t, scenario.Idle{Timeout: 5 * time.Second}, config(t, &fakePushd{DropAfter: 100 * time.Millisecond}, 7))
 	wantProblem(t, r, "lost: dropped without a Close frame", 7)
 	if r.Connections.Lost != 7 {
 		t.Errorf("%+v", r.Connections)
@@ -86,7 +86,7 @@ func TestIdleCountsTheLost(t *testing.T) {
 }
 
 func TestRefusedLoginsAreCounted(t *testing.T) {
-	r := run(t, scenario.Idle{}, config(t, &fakePushd{RefuseLogin: func(user string) bool { return user == "u3" }}, 7))
+	r := run(t, scenario.Idle{Timeout: 5 * time.Second}, config(t, &fakePushd{RefuseLogin: func(user string) bool { return user == "u3" }}, 7))
 	wantProblem(t, r, "login refused, 401: token refused", 1)
 	if r.Connections.Ready != 6 || r.Connections.Failed != 1 {
 		t.Errorf("%+v", r.Connections)
@@ -96,12 +96,12 @@ func TestRefusedLoginsAreCounted(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	cfg := config(t, &fakePushd{}, 5)
 	cfg.URL = "ws://127.0.0.1:1/ws"
-	r := run(t, scenario.Idle{}, cfg)
+	r := run(t, scenario.Idle{Timeout: 5 * time.Second}, cfg)
 	wantProblem(t, r, "not connected: refused: connect: connection refused", 5)
 }
 
 func TestEchoClosedLoop(t *testing.T) {
-	r := run(t, scenario.Echo{InFlight: 4}, config(t, &fakePushd{}, 10))
+	r := run(t, scenario.Echo{Timeout: 5 * time.Second, InFlight: 4}, config(t, &fakePushd{}, 10))
 	wantOK(t, r)
 	m := r.Messages
 	if m.Sent < 100 || m.Received != m.Sent || m.Lost != 0 || r.Latency == nil || r.Latency.Count == 0 || m.PerSecond == 0 {
@@ -110,7 +110,7 @@ func TestEchoClosedLoop(t *testing.T) {
 }
 
 func TestEchoBare(t *testing.T) {
-	r := run(t, scenario.Echo{InFlight: 2, Payload: 64}, config(t, &fakePushd{Bare: true}, 10))
+	r := run(t, scenario.Echo{Timeout: 5 * time.Second, InFlight: 2, Payload: 64}, config(t, &fakePushd{Bare: true}, 10))
 	wantOK(t, r)
 	if m := r.Messages; m.Received < 100 || m.Misplaced != 0 {
 		t.Errorf("%+v", m)
@@ -118,7 +118,7 @@ func TestEchoBare(t *testing.T) {
 }
 
 func TestEchoOpenLoopSendsAsPlanned(t *testing.T) {
-	r := run(t, scenario.Echo{InFlight: 1, Rate: 1000, Warmup: 50 * time.Millisecond}, config(t, &fakePushd{}, 10))
+	r := run(t, scenario.Echo{Timeout: 5 * time.Second, InFlight: 1, Rate: 1000, Warmup: 50 * time.Millisecond}, config(t, &fakePushd{}, 10))
 	wantOK(t, r)
 	// 350 ms at 1,000 a second, whatever the machine is doing: late ones are sent too.
 	if m := r.Messages; m.Sent < 340 || m.Received != m.Sent {
@@ -127,7 +127,7 @@ func TestEchoOpenLoopSendsAsPlanned(t *testing.T) {
 }
 
 func TestEchoFindsWrongAnswers(t *testing.T) {
-	r := run(t, scenario.Echo{InFlight: 1}, func() *scenario.Config {
+	r := run(t, scenario.Echo{Timeout: 100 * time.Millisecond, InFlight: 1}, func() *scenario.Config {
 		cfg := config(t, &fakePushd{StaleSeq: true}, 3)
 		cfg.Duration = 10 * time.Millisecond
 		return cfg
@@ -188,7 +188,7 @@ func TestChurn(t *testing.T) {
 
 func TestInterruptionGivesAPartialResult(t *testing.T) {
 	for name, s := range map[string]runner{
-		"idle": scenario.Idle{}, "echo": scenario.Echo{InFlight: 1}, "churn": scenario.Churn{Stay: time.Second},
+		"idle": scenario.Idle{Timeout: 5 * time.Second}, "echo": scenario.Echo{Timeout: 5 * time.Second, InFlight: 1}, "churn": scenario.Churn{Stay: time.Second},
 		"fanout": scenario.Fanout{Rounds: 1000, Rate: 100, Timeout: 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestTokensAreSignedForEachUser(t *testing.T) {
 	cfg := config(t, s, 4)
 	cfg.Identity.HMACKey = []byte(strings.Repeat("k", 32))
 	cfg.Identity.Platforms = []string{"web", "ios"}
-	wantOK(t, run(t, scenario.Idle{}, cfg))
+	wantOK(t, run(t, scenario.Idle{Timeout: 5 * time.Second}, cfg))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	users := map[string]int{}
@@ -226,7 +226,7 @@ func TestTokensAreSignedForEachUser(t *testing.T) {
 }
 
 func TestBadConfigurationsAreRefused(t *testing.T) {
-	idle := scenario.Idle{}
+	idle := scenario.Idle{Timeout: 5 * time.Second}
 	for name, c := range map[string]struct {
 		s      runner
 		change func(*scenario.Config)
@@ -238,7 +238,7 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		"no platform":         {idle, func(c *scenario.Config) { c.Identity.Platforms = nil }},
 		"short key":           {idle, func(c *scenario.Config) { c.Identity.HMACKey = []byte("x") }},
 		"no such process":     {idle, func(c *scenario.Config) { c.ServerPID = 1 << 30 }},
-		"steps not ascending": {scenario.Idle{Steps: []int{5, 5}}, func(*scenario.Config) {}},
+		"steps not ascending": {scenario.Idle{Timeout: 1, Steps: []int{5, 5}}, func(*scenario.Config) {}},
 		"no request":          {scenario.Echo{}, func(*scenario.Config) {}},
 		"no rounds":           {scenario.Fanout{Timeout: 1}, func(*scenario.Config) {}},
 		"fan-out, no admin":   {scenario.Fanout{Rounds: 1, Timeout: 1}, func(c *scenario.Config) { c.Admin = "" }},

@@ -107,7 +107,7 @@ func (w *watch) filesSettled(ctx context.Context) int {
 // there are too few to tell a slope from noise.
 func slope(x, y []float64) float64 {
 	n := float64(len(x))
-	if n < 5 {
+	if n < 10 {
 		return 0
 	}
 	var sx, sy, sxx, sxy float64
