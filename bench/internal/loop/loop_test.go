@@ -129,27 +129,27 @@ func TestWaysToEnd(t *testing.T) {
 	}
 }
 
-func TestEchoThroughASlowReader(t *testing.T) {
-	// More than the socket takes at once, so that the rest is kept and flushed.
-	const frames, size = 30, 30_000
-	payload := bytes.Repeat([]byte("abcdefg"), size/7)
-	got := make(chan int, frames)
+func TestWhatTheSocketDoesNotTakeFollowsInOrder(t *testing.T) {
+	payload := bytes.Repeat([]byte("abcdefg"), 5000)
+	frame := wire.AppendMasked(nil, wire.Text, payload)
+	full, sent, got := make(chan struct{}), 0, make(chan bool, 1000)
 	h := &handler{
-		opened: func(c *loop.Conn) {
-			frame := wire.AppendMasked(nil, wire.Text, payload)
-			for range frames {
-				c.Write(frame)
-			}
-		},
-		message: func(_ *loop.Conn, m wire.Message) {
-			if bytes.Equal(m.Payload, payload) {
-				got <- len(m.Payload)
-			}
-		},
+		opened:  func(c *loop.Conn) { c.SetTimer(time.Millisecond) },
+		message: func(_ *loop.Conn, m wire.Message) { got <- bytes.Equal(m.Payload, payload) },
+	}
+	h.timer = func(c *loop.Conn) {
+		for range 8 { // the kept bytes are several frames, the first of them cut
+			c.Write(frame)
+			sent++
+		}
+		if loop.Kept(c) > 0 {
+			close(full)
+			return
+		}
+		c.SetTimer(time.Millisecond)
 	}
 	dial(t, 1, h, loop.Options{}, upgraded(func(c net.Conn) {
-		_ = c.(*net.TCPConn).SetReadBuffer(4096)
-		time.Sleep(100 * time.Millisecond)
+		<-full
 		for {
 			b, op, err := wsutil.ReadClientData(c)
 			if err != nil || wsutil.WriteServerMessage(c, op, b) != nil {
@@ -157,8 +157,11 @@ func TestEchoThroughASlowReader(t *testing.T) {
 			}
 		}
 	}))
-	for range frames {
-		<-got
+	<-full
+	for range sent {
+		if !<-got {
+			t.Fatal("altered")
+		}
 	}
 }
 
