@@ -33,7 +33,9 @@ func compareCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("compare: %w", err)
 			}
-			c.Print(cmd.OutOrStdout())
+			if err := c.Print(cmd.OutOrStdout()); err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
 			if output != "" {
 				if err := c.WriteFiles(output); err != nil {
 					return err
@@ -71,7 +73,7 @@ func pickProcessors(o *compare.Options) error {
 		o.ClientCPU = cpus[len(cpus)-1]
 	}
 	if o.ServerCPU == o.ClientCPU {
-		fmt.Fprintln(o.Progress, "server and client share one processor: they disturb each other")
+		_, _ = fmt.Fprintln(o.Progress, "server and client share one processor: they disturb each other")
 	}
 	return nil
 }

@@ -74,7 +74,9 @@ func (c *common) run(cmd *cobra.Command, s runner) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", cmd.Name(), err)
 	}
-	result.Print(cmd.OutOrStdout())
+	if err := result.Print(cmd.OutOrStdout()); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
 	if c.json != "" {
 		if err := result.WriteFile(c.json); err != nil {
 			return err

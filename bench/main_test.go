@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/pprof"
@@ -116,7 +117,7 @@ func TestFailedRunIsPrintedAndWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "r.json")
 	out, err := execute(t, "idle", "-n", "3", "--url", "ws://127.0.0.1:1/", "--admin", "", "--token-hmac-key", strings.Repeat("s", 40),
 		"--duration", "1ms", "--json", file, "--out", "none")
-	if err != errNotOK || !strings.Contains(out, "connection refused (3)") {
+	if !errors.Is(err, errNotOK) || !strings.Contains(out, "connection refused (3)") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	r, err := report.ReadFile(file)

@@ -46,7 +46,7 @@ func (g *gorilla) upgrade(w http.ResponseWriter, r *http.Request) {
 func (g *gorilla) serve(c *gorillaConn) {
 	conn := c.Conn
 	g.members.add(c)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	defer g.members.remove(c)
 	// One buffer for the connection instead of ReadMessage's io.ReadAll for each message.
 	buf := make([]byte, 0, 512)

@@ -43,13 +43,13 @@ func (p *gwsPeer) OnClose(c *gws.Conn, _ error) { p.members.remove(c) }
 func (p *gwsPeer) OnPing(c *gws.Conn, b []byte) { _ = c.WritePong(b) }
 
 func (p *gwsPeer) OnMessage(c *gws.Conn, m *gws.Message) {
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	_ = c.WriteMessage(m.Opcode, m.Bytes()) // a dead connection ends in ReadLoop
 }
 
 func (p *gwsPeer) Broadcast(payload []byte) {
 	b := gws.NewBroadcaster(gws.OpcodeText, payload)
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	p.members.each(func(c *gws.Conn) { _ = b.Broadcast(c) })
 }
 

@@ -86,13 +86,15 @@ func Run(ctx context.Context, o Options) (*Comparison, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scratch directory: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // what stays behind in the scratch directory harms nobody
 	bin, err := build(ctx, o, dir)
 	if err != nil {
 		return nil, err
 	}
-	c := &Comparison{Schema: Schema, Started: time.Now().UTC().Truncate(time.Second), Environment: host.Describe(),
-		Servers: o.Servers, ServerCPU: o.ServerCPU, ClientCPU: o.ClientCPU, Quick: o.Quick}
+	c := &Comparison{
+		Schema: Schema, Started: time.Now().UTC().Truncate(time.Second), Environment: host.Describe(),
+		Servers: o.Servers, ServerCPU: o.ServerCPU, ClientCPU: o.ClientCPU, Quick: o.Quick,
+	}
 	for round := range o.Rounds {
 		for _, scenario := range o.Scenarios {
 			if round > 0 && once[scenario] {
@@ -107,7 +109,7 @@ func Run(ctx context.Context, o Options) (*Comparison, error) {
 				if err != nil {
 					return nil, fmt.Errorf("round %d, %s on %s: %w", round+1, scenario, name, err)
 				}
-				fmt.Fprintf(o.Progress, "round %d/%d  %-7s %-8s %s\n", round+1, o.Rounds, scenario, name, headline(result))
+				_, _ = fmt.Fprintf(o.Progress, "round %d/%d  %-7s %-8s %s\n", round+1, o.Rounds, scenario, name, headline(result))
 				c.Results = append(c.Results, result)
 			}
 		}
@@ -132,8 +134,10 @@ func (o Options) one(ctx context.Context, bin binaries, name, scenario, dir stri
 	if err != nil {
 		return nil, err
 	}
-	args = append([]string{scenario, "--url", s.url, "--admin", s.admin, "--admin-key", adminKey, "--label", name,
-		"--server-pid", strconv.Itoa(s.cmd.Process.Pid), "--cpu", strconv.Itoa(o.ClientCPU), "--json", file, "--out", "none"}, args...)
+	args = append([]string{
+		scenario, "--url", s.url, "--admin", s.admin, "--admin-key", adminKey, "--label", name,
+		"--server-pid", strconv.Itoa(s.cmd.Process.Pid), "--cpu", strconv.Itoa(o.ClientCPU), "--json", file, "--out", "none",
+	}, args...)
 	if s.bare {
 		args = append(args, "--bare")
 	}

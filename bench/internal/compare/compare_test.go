@@ -21,12 +21,14 @@ func TestMediansAndRatios(t *testing.T) {
 		f.Values[1].Median != 100.5 || f.Values[1].Min != 90 || f.Values[1].Max != 120 {
 		t.Errorf("%+v", f)
 	}
-	var md, text strings.Builder
-	c.Markdown(&md)
-	c.Print(&text)
+	var text strings.Builder
+	if err := c.Print(&text); err != nil {
+		t.Fatal(err)
+	}
+	md := c.Markdown()
 	for _, want := range []string{"| pushd/gws |", "| 300 (200 – 1000) |", "| 2.99 |"} {
-		if !strings.Contains(md.String(), want) {
-			t.Errorf("no %q in\n%s", want, &md)
+		if !strings.Contains(md, want) {
+			t.Errorf("no %q in\n%s", want, md)
 		}
 	}
 	if !strings.Contains(text.String(), "100 (90 – 120)") || !c.OK() {

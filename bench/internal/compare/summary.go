@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"pushd/bench/internal/host"
@@ -211,34 +210,34 @@ func (m Median) cell(digits int) string {
 }
 
 // Print writes the table for a terminal.
-func (c *Comparison) Print(w io.Writer) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range c.rows() {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	t.Flush()
+func (c *Comparison) Print(w io.Writer) error {
+	text := report.Columns(c.rows())
 	for _, r := range c.Results {
 		for _, p := range r.Problems {
-			fmt.Fprintf(w, "PROBLEM  %s on %s: %s (%d)\n", r.Scenario, r.Server, p.What, p.Count)
+			text += fmt.Sprintf("PROBLEM  %s on %s: %s (%d)\n", r.Scenario, r.Server, p.What, p.Count)
 		}
 	}
+	_, err := io.WriteString(w, text)
+	return err
 }
 
-// Markdown writes the table with what a reader must know to believe it.
-func (c *Comparison) Markdown(w io.Writer) {
+// Markdown is the table with what a reader must know to believe it.
+func (c *Comparison) Markdown() string {
 	e := c.Environment
-	fmt.Fprintf(w, "%s, %s, %d processors, Linux %s, %s; server on processor %d, client on %d, in turns.\n",
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s, %d processors, Linux %s, %s; server on processor %d, client on %d, in turns.\n",
 		c.Started.Format("2006-01-02 15:04 MST"), e.CPU, e.Cores, e.Kernel, e.Go, c.ServerCPU, c.ClientCPU)
 	if c.Quick {
-		fmt.Fprint(w, "\nA quick run: it shows that the comparison works, not what is true.\n")
+		b.WriteString("\nA quick run: it shows that the comparison works, not what is true.\n")
 	}
-	fmt.Fprintln(w)
+	b.WriteByte('\n')
 	for i, row := range c.rows() {
-		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 		if i == 0 {
-			fmt.Fprintf(w, "|%s\n", strings.Repeat("---|", len(row)))
+			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(row)))
 		}
 	}
+	return b.String()
 }
 
 // WriteFiles writes name.json and name.md.
@@ -247,12 +246,10 @@ func (c *Comparison) WriteFiles(name string) error {
 	if err != nil {
 		return fmt.Errorf("encode comparison: %w", err)
 	}
-	var md strings.Builder
-	c.Markdown(&md)
 	if err := os.WriteFile(name+".json", append(b, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}
-	if err := os.WriteFile(name+".md", []byte(md.String()), 0o644); err != nil {
+	if err := os.WriteFile(name+".md", []byte(c.Markdown()), 0o644); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}
 	return nil

@@ -86,8 +86,10 @@ const maxCauses = 100
 
 // New makes a fleet of up to n clients and starts its loop, which opens none yet.
 func New(n int, opts Options, hooks Hooks) (*Fleet, error) {
-	f := &Fleet{opts: opts, hooks: hooks, done: make(chan struct{}), members: make([]member, n),
-		causes: map[string]int64{}, logins: report.NewLatency()}
+	f := &Fleet{
+		opts: opts, hooks: hooks, done: make(chan struct{}), members: make([]member, n),
+		causes: map[string]int64{}, logins: report.NewLatency(),
+	}
 	f.heartbeat = protocol.HeartBeat()
 	if opts.Bare {
 		f.heartbeat = protocol.NativePing()

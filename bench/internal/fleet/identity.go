@@ -79,7 +79,7 @@ func ReadTokens(name string) ([]Token, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token file: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	var tokens []Token
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {

@@ -39,7 +39,7 @@ func (p Process) Files() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("server's descriptors: %w", err)
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }() // it was only read
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
 		return 0, fmt.Errorf("server's descriptors: %w", err)

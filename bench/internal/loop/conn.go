@@ -148,7 +148,7 @@ func (c *Conn) onReadable() {
 		l.now = l.Clock()
 		l.cur = c
 		if err := c.in.Feed(l.buf[:n], l.opts.MaxMessage, l.emit); err != nil {
-			if !errors.Is(err, wire.Stop) {
+			if !errors.Is(err, wire.ErrStop) {
 				c.finish(refusal(err))
 			}
 			return
@@ -193,7 +193,7 @@ func (l *Loop) onMessage(m wire.Message) error {
 		}
 	}
 	if c.fd < 0 {
-		return wire.Stop
+		return wire.ErrStop
 	}
 	l.cur = c
 	return nil
@@ -202,13 +202,13 @@ func (l *Loop) onMessage(m wire.Message) error {
 func (c *Conn) onClose(payload []byte) error {
 	if c.state == leaving {
 		c.finish(Cause{Kind: Left})
-		return wire.Stop
+		return wire.ErrStop
 	}
 	// RFC 6455, section 7.1.1: the server closes the TCP connection first, so wait for it.
 	c.state, c.closeCode = told, int16(wire.CloseCode(payload))
 	c.loop.timers.set(c.id, c.loop.now+c.loop.opts.CloseTimeout)
 	c.send(wire.AppendMasked(nil, wire.Close, payload))
-	return wire.Stop
+	return wire.ErrStop
 }
 
 func (c *Conn) onTimer() {

@@ -47,7 +47,7 @@ func (c *Conn) dial() {
 		c.generation++
 		ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: c.id, Pad: int32(c.generation)}
 		if err = unix.EpollCtl(l.wait.epoll, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
-			unix.Close(fd)
+			_ = unix.Close(fd)
 		}
 	}
 	if err != nil {

@@ -112,7 +112,7 @@ func New(n int, target netip.AddrPort, request []byte, h Handler, opts Options) 
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
-		unix.Close(epoll)
+		_ = unix.Close(epoll)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	l := &Loop{
@@ -125,8 +125,8 @@ func New(n int, target netip.AddrPort, request []byte, h Handler, opts Options) 
 	}
 	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeID}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wake, &ev); err != nil {
-		unix.Close(wake)
-		unix.Close(epoll)
+		_ = unix.Close(wake)
+		_ = unix.Close(epoll)
 		return nil, os.NewSyscallError("epoll_ctl", err)
 	}
 	return l, nil
@@ -273,6 +273,6 @@ func (l *Loop) shutdown() {
 			l.conns[i].fd = -1
 		}
 	}
-	unix.Close(l.wakeFD)
-	unix.Close(l.wait.epoll)
+	_ = unix.Close(l.wakeFD)
+	_ = unix.Close(l.wait.epoll)
 }

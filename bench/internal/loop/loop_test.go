@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -63,7 +64,7 @@ func dial(t *testing.T, n int, h *handler, o loop.Options, serve func(net.Conn))
 			go serve(conn)
 		}
 	}()
-	target := l.Addr().(*net.TCPAddr).AddrPort()
+	target := netip.MustParseAddrPort(l.Addr().String())
 	h.closed = make(chan loop.Cause, 2*n)
 	o.Sources = loop.LoopbackSources(3)
 	lo, err := loop.New(n, target, wire.Request("x", "/ws"), h, o)
@@ -108,16 +109,18 @@ func TestWaysToEnd(t *testing.T) {
 	}{
 		"refused": {func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 4096))
-			fmt.Fprint(c, "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n\r\n")
+			_, _ = fmt.Fprint(c, "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n\r\n")
 			c.Close()
 		}, "refused: handshake answered 503"},
 		"silent":         {func(c net.Conn) { _, _ = io.Copy(io.Discard, c); c.Close() }, "handshake timed out"},
-		"closed":         {upgraded(func(c net.Conn) { ws.WriteFrame(c, ws.NewCloseFrame(ws.NewCloseFrameBody(4003, "x"))) }), "closed 4003 by the server"},
-		"closed, silent": {upgraded(func(c net.Conn) { ws.WriteFrame(c, ws.NewCloseFrame(nil)); _, _ = io.Copy(io.Discard, c) }), "closed 1005 by the server"},
+		"closed":         {upgraded(func(c net.Conn) { _ = ws.WriteFrame(c, ws.NewCloseFrame(ws.NewCloseFrameBody(4003, "x"))) }), "closed 4003 by the server"},
+		"closed, silent": {upgraded(func(c net.Conn) { _ = ws.WriteFrame(c, ws.NewCloseFrame(nil)); _, _ = io.Copy(io.Discard, c) }), "closed 1005 by the server"},
 		"dropped":        {upgraded(func(net.Conn) {}), "dropped without a Close frame"},
-		"masked":         {upgraded(func(c net.Conn) { c.Write([]byte("\x81\x81abcde")) }), "protocol violation: masked server frame"},
-		"too large": {upgraded(func(c net.Conn) { wsutil.WriteServerText(c, make([]byte, 1001)) }),
-			"protocol violation: payload of 1001 bytes, limit 1000"},
+		"masked":         {upgraded(func(c net.Conn) { _, _ = c.Write([]byte("\x81\x81abcde")) }), "protocol violation: masked server frame"},
+		"too large": {
+			upgraded(func(c net.Conn) { _ = wsutil.WriteServerText(c, make([]byte, 1001)) }),
+			"protocol violation: payload of 1001 bytes, limit 1000",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &handler{}
@@ -185,17 +188,21 @@ func TestPingIsAnsweredAndLeavingIsClean(t *testing.T) {
 	lo, target := dial(t, n, h, loop.Options{}, upgraded(func(c net.Conn) {
 		_ = ws.WriteFrame(c, ws.NewPingFrame([]byte("hello")))
 		for {
-			f, err := ws.ReadFrame(c)
+			h, err := ws.ReadHeader(c)
 			if err != nil {
 				return
 			}
-			f = ws.UnmaskFrameInPlace(f)
-			switch f.Header.OpCode {
+			payload := make([]byte, h.Length)
+			if _, err := io.ReadFull(c, payload); err != nil {
+				return
+			}
+			ws.Cipher(payload, h.Mask, 0)
+			switch h.OpCode {
 			case ws.OpPong:
-				ponged <- string(f.Payload)
+				ponged <- string(payload)
 			case ws.OpClose:
-				closes <- fmt.Sprint(ws.ParseCloseFrameData(f.Payload))
-				_ = ws.WriteFrame(c, ws.NewCloseFrame(f.Payload))
+				closes <- fmt.Sprint(ws.ParseCloseFrameData(payload))
+				_ = ws.WriteFrame(c, ws.NewCloseFrame(payload))
 			}
 		}
 	}))
@@ -235,7 +242,7 @@ func TestPingIsAnsweredAndLeavingIsClean(t *testing.T) {
 func TestConnectionsComeFromSeveralAddresses(t *testing.T) {
 	from := make(chan string, 9)
 	dial(t, 9, &handler{}, loop.Options{}, upgraded(func(c net.Conn) {
-		from <- c.RemoteAddr().(*net.TCPAddr).IP.String()
+		from <- netip.MustParseAddrPort(c.RemoteAddr().String()).Addr().String()
 		_, _ = io.Copy(io.Discard, c)
 	}))
 	seen := map[string]int{}
@@ -260,7 +267,7 @@ func TestDoAfterTheEnd(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if err := lo.Do(func() { t.Error("ran") }); err != loop.ErrStopped {
+	if err := lo.Do(func() { t.Error("ran") }); !errors.Is(err, loop.ErrStopped) {
 		t.Errorf("%v", err)
 	}
 }

@@ -92,7 +92,7 @@ func openSocket(source netip.Addr, target netip.AddrPort) (int, error) {
 		return -1, fmt.Errorf("socket: %w", err)
 	}
 	if err := connect(fd, source, target); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil

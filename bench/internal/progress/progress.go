@@ -77,9 +77,9 @@ func (s *Shower) plain(name string, total int64, count func() int64, stop <-chan
 	for {
 		select {
 		case <-tick.C:
-			fmt.Fprintf(s.out, "%s: %d/%d\n", name, count(), total)
+			_, _ = fmt.Fprintf(s.out, "%s: %d/%d\n", name, count(), total)
 		case <-stop:
-			fmt.Fprintf(s.out, "%s: %d/%d in %.1f s\n", name, count(), total, time.Since(start).Seconds())
+			_, _ = fmt.Fprintf(s.out, "%s: %d/%d in %.1f s\n", name, count(), total, time.Since(start).Seconds())
 			return
 		}
 	}

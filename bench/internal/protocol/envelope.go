@@ -135,10 +135,10 @@ func (s *scanner) str() ([]byte, bool) {
 
 // value skips one value and returns its bytes, none when it doesn't end.
 func (s *scanner) value() []byte {
-	c := s.peek()
+	s.peek()
 	start, depth := s.at, 0
 	for s.at < len(s.b) {
-		switch c = s.b[s.at]; c {
+		switch s.b[s.at] {
 		case '"':
 			if _, ok := s.str(); !ok {
 				return nil

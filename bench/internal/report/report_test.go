@@ -118,7 +118,9 @@ func TestSlopeAndProblems(t *testing.T) {
 
 func TestTableTellsWhatPeopleLookFor(t *testing.T) {
 	var b bytes.Buffer
-	full().Print(&b)
+	if err := full().Print(&b); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{"idle on pushd", "99.9 %", "PROBLEM  lost in round 3 (2)", "1049", "7.00"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, &b)

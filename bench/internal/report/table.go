@@ -3,15 +3,21 @@ package report
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Print writes the result for people.
-func (r *Result) Print(w io.Writer) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func (r *Result) Print(w io.Writer) error {
+	_, err := io.WriteString(w, r.text())
+	return err
+}
+
+func (r *Result) text() string {
+	var rows [][]string
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(t, "%s\t"+format+"\n", append([]any{name}, args...)...)
+		rows = append(rows, []string{name, fmt.Sprintf(format, args...)})
 	}
 	state := "complete"
 	if r.Partial {
@@ -42,42 +48,66 @@ func (r *Result) Print(w io.Writer) {
 		line("server", "CPU %.2f s, RSS %s before, %s after, %s at most, %+.0f B/min; files %d before, %d after",
 			p.CPUSeconds, bytesText(p.RSSBefore), bytesText(p.RSSAfter), bytesText(p.RSSMax), p.RSSPerMinute, p.FilesBefore, p.FilesAfter)
 	}
-	t.Flush()
-	r.Latency.print(w)
-	r.printSteps(w)
+	text := Columns(rows) + r.Latency.text() + r.stepsText()
 	for _, p := range r.Problems {
-		fmt.Fprintf(w, "PROBLEM  %s (%d)\n", p.What, p.Count)
+		text += fmt.Sprintf("PROBLEM  %s (%d)\n", p.What, p.Count)
 	}
+	return text
 }
 
-func (p *Percentiles) print(w io.Writer) {
+func (p *Percentiles) text() string {
 	if p == nil {
-		return
+		return ""
 	}
-	fmt.Fprintf(w, "\nlatency of %d\n", p.Count)
-	for _, row := range []struct {
-		name string
-		us   int64
-	}{{"min", p.Min}, {"50 %", p.P50}, {"90 %", p.P90}, {"99 %", p.P99}, {"99.9 %", p.P999}, {"99.99 %", p.P9999}, {"max", p.Max}} {
-		fmt.Fprintf(w, "  %8s  %12s\n", row.name, time.Duration(row.us)*time.Microsecond)
-	}
-	fmt.Fprintf(w, "  %8s  %12s\n", "mean", time.Duration(p.Mean*float64(time.Microsecond)).Round(time.Microsecond))
+	us := func(n int64) string { return (time.Duration(n) * time.Microsecond).String() }
+	return fmt.Sprintf("\nlatency of %d\n", p.Count) + Columns([][]string{
+		{"  min", us(p.Min)},
+		{"  mean", us(int64(p.Mean))},
+		{"  50 %", us(p.P50)},
+		{"  90 %", us(p.P90)},
+		{"  99 %", us(p.P99)},
+		{"  99.9 %", us(p.P999)},
+		{"  99.99 %", us(p.P9999)},
+		{"  max", us(p.Max)},
+	})
 }
 
-func (r *Result) printSteps(w io.Writer) {
+func (r *Result) stepsText() string {
 	if len(r.Steps) == 0 {
-		return
+		return ""
 	}
-	fmt.Fprintln(w)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "connections\tRSS\tRSS settled\theap objects\t")
+	rows := [][]string{{"connections", "RSS", "RSS settled", "heap objects"}}
 	for _, s := range r.Steps {
-		fmt.Fprintf(t, "%d\t%d\t%s\t%s\t\n", s.Connections, s.RSS, known(s.RSSSettled), known(s.HeapObjects))
+		rows = append(rows, []string{fmt.Sprint(s.Connections), fmt.Sprint(s.RSS), known(s.RSSSettled), known(s.HeapObjects)})
 	}
 	if s := r.Slope; s != nil {
-		fmt.Fprintf(t, "each\t%.0f\t%s\t%s\t\n", s.RSS, knownFloat(s.RSSSettled, 0), knownFloat(s.HeapObjects, 2))
+		rows = append(rows, []string{"each", fmt.Sprintf("%.0f", s.RSS), knownFloat(s.RSSSettled, 0), knownFloat(s.HeapObjects, 2)})
 	}
-	t.Flush()
+	return "\n" + Columns(rows)
+}
+
+// Columns lays rows out in columns as wide as their widest cells.
+func Columns(rows [][]string) string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		for i, cell := range row {
+			b.WriteString(cell)
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 func known(n int64) string {

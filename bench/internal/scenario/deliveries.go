@@ -49,9 +49,11 @@ type deliveries struct {
 }
 
 func newDeliveries(n int, s Fanout, bare bool) *deliveries {
-	f := &deliveries{run: rand.Int64N(1 << 40), rounds: s.Rounds, topics: s.Topics, bare: bare,
+	f := &deliveries{
+		run: rand.Int64N(1 << 40), rounds: s.Rounds, topics: s.Topics, bare: bare,
 		seen: make([]uint64, (n*s.Rounds+63)/64), last: make([]int32, n), latency: report.NewLatency(),
-		audiences: make([]int, max(s.Topics, 1)), listening: make([]bool, n), meant: make([]atomic.Int64, s.Rounds)}
+		audiences: make([]int, max(s.Topics, 1)), listening: make([]bool, n), meant: make([]atomic.Int64, s.Rounds),
+	}
 	for i := range f.last {
 		f.last[i] = -1
 	}
@@ -119,8 +121,10 @@ func (f *deliveries) await(ctx context.Context, timeout time.Duration) {
 // report says which rounds missed clients. Call it when the loop has stopped.
 func (f *deliveries) report(r *report.Result, sent int) {
 	expected, arrived := f.expected.Load(), f.arrived.Load()
-	r.Messages = &report.Messages{Sent: int64(sent), Expected: expected, Received: arrived, Lost: expected - arrived,
-		Duplicates: f.twice, Misplaced: f.misplaced}
+	r.Messages = &report.Messages{
+		Sent: int64(sent), Expected: expected, Received: arrived, Lost: expected - arrived,
+		Duplicates: f.twice, Misplaced: f.misplaced,
+	}
 	r.Latency = f.latency.Percentiles()
 	r.Problem(f.refused.Load(), "subscriptions refused")
 	r.Problem(f.twice, "messages delivered twice")

@@ -191,7 +191,7 @@ func (s *fakePushd) push(w http.ResponseWriter, req *http.Request) {
 	}
 	payload := fmt.Appendf(nil, `{"Module":"push","Action":"Message","Data":%s}`, r.Message)
 	n := s.deliver(payload, func(c *fakeClient) bool { return len(r.Topics) == 0 || c.topic == r.Topics[0] })
-	fmt.Fprintf(w, `{"id":"1","sessions":%d}`, n)
+	_, _ = fmt.Fprintf(w, `{"id":"1","sessions":%d}`, n)
 }
 
 func (s *fakePushd) bareBroadcast(_ http.ResponseWriter, req *http.Request) {

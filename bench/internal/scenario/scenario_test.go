@@ -28,9 +28,11 @@ func config(t *testing.T, s *fakePushd, n int) *scenario.Config {
 		t.Fatal(err)
 	}
 	url, admin := s.start(t)
-	return &scenario.Config{URL: url, Admin: admin, AdminKey: "dev", Label: "fake", Connections: n, ConnectRate: 2000,
+	return &scenario.Config{
+		URL: url, Admin: admin, AdminKey: "dev", Label: "fake", Connections: n, ConnectRate: 2000,
 		Duration: 300 * time.Millisecond, Heartbeat: 100 * time.Millisecond, Bare: s.Bare, Progress: show, ServerPID: os.Getpid(),
-		Identity: fleet.Identities{Users: "u%d", Platforms: []string{"web"}}}
+		Identity: fleet.Identities{Users: "u%d", Platforms: []string{"web"}},
+	}
 }
 
 func run(t *testing.T, s runner, cfg *scenario.Config) *report.Result {

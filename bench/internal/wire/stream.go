@@ -12,9 +12,9 @@ type Message struct {
 	Payload []byte
 }
 
-// Stop is returned by an emit function that wants nothing more of this stream;
+// ErrStop is returned by an emit function that wants nothing more of this stream;
 // Feed then returns it.
-var Stop = errors.New("stop reading")
+var ErrStop = errors.New("stop reading")
 
 // Stream reads all that one server sends on one connection: the handshake
 // reply, then frames. An idle stream is one pointer: only an incomplete frame
