@@ -172,6 +172,9 @@ func newAdmin(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if _, measuring := t.(*testing.B); measuring {
+		log = slog.New(slog.DiscardHandler)
+	}
 	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
 		Ready: func() error {
