@@ -182,8 +182,10 @@ func newAdmin(t testing.TB) *fixture {
 			defer f.mu.Unlock()
 			return f.ready
 		},
-		Build: api.Build{Version: "v0.0.0-test", Go: "go1.26"},
-		Log:   log,
+		Check:       func(context.Context) (bool, error) { return true, nil },
+		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
+		LogRequests: true,
+		Log:         log,
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

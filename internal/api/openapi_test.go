@@ -149,6 +149,8 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 
 		{name: "health", method: "GET", path: "/healthz", status: 200, says: `{"status":"ok"}`},
 		{name: "ready", method: "GET", path: "/readyz", status: 200, says: `{"status":"ready"}`},
+		{name: "check", method: "GET", path: "/debug/check", key: adminKey, status: 200, says: `{"consistent":true,"quiet":true}`},
+		{name: "check with another scope", method: "GET", path: "/debug/check", key: readKey, status: 403},
 		{name: "version", method: "GET", path: "/version", status: 200, says: `"version":"v0.0.0-test"`},
 		{name: "metrics", method: "GET", path: "/metrics", key: readKey, status: 200, says: "pushd_build_info"},
 		{name: "metrics with another scope", method: "GET", path: "/metrics", key: pushKey, status: 403},
