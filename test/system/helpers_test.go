@@ -310,8 +310,22 @@ func (c *client) read() (ws.OpCode, []byte) {
 // next reads one message.
 func (c *client) next() frame {
 	c.t.Helper()
+	f, code := c.nextOrClose()
+	if code != 0 {
+		c.t.Fatalf("closed %d", code)
+	}
+	return f
+}
+
+// nextOrClose reads one message, or the code of the Close frame.
+func (c *client) nextOrClose() (frame, int) {
+	c.t.Helper()
 	for {
 		op, payload := c.read()
+		if op == ws.OpClose {
+			code, _ := ws.ParseCloseFrameData(payload)
+			return frame{}, int(code)
+		}
 		if op == ws.OpPing {
 			if err := wsutil.WriteClientMessage(c.Conn, ws.OpPong, payload); err != nil {
 				c.t.Fatal(err)
@@ -322,7 +336,7 @@ func (c *client) next() frame {
 		if err := json.Unmarshal(payload, &f); op != ws.OpText || err != nil {
 			c.t.Fatalf("got %v %q: %v", op, payload, err)
 		}
-		return f
+		return f, 0
 	}
 }
 
