@@ -59,7 +59,7 @@ func (s *server) tryAPI(path, body string) (int, string, error) {
 	if body != "" {
 		method = http.MethodPost
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), serverproc.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), serverproc.Patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, "http://"+s.Admin+path, strings.NewReader(body))
 	if err != nil {

@@ -3,6 +3,7 @@ package system
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -183,4 +184,33 @@ func TestWhatIsAnsweredBeforeLogin(t *testing.T) {
 	c.refused(409, "robot", "Login", `{"UserId":"bob","PlatId":1}`)
 	c.refused(409, "robot", "Login", `{"UserId":"alice","PlatId":2}`)
 	c.ok("robot", "Login", `{"UserId":"alice","PlatId":"1"}`)
+}
+
+// TestDeclaredBodiesTakeNoMemory has strangers announce 1,000,000 bytes of body
+// on 300 HTTP connections, to both listeners, and send a thousand of them.
+func TestDeclaredBodiesTakeNoMemory(t *testing.T) {
+	s := dev(t)
+	for name, address := range map[string]string{"public": s.Listen, "admin, without a key": s.Admin} {
+		before := s.status("VmRSS")
+		var conns []net.Conn
+		for range 300 {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns = append(conns, conn)
+			if _, err := io.WriteString(conn, "POST /api/push HTTP/1.1\r\nHost: push.test\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.login("after-"+name[:5], "web").ok("robot", "Ping", "") // the server has seen what was sent before
+		time.Sleep(time.Second)
+		// 300 times what is declared would be 286 MiB.
+		if grown := s.status("VmRSS") - before; grown > 64<<10 {
+			t.Errorf("%s: %d KiB more than before", name, grown)
+		}
+		for _, c := range conns {
+			c.Close()
+		}
+	}
 }

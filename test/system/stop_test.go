@@ -39,10 +39,10 @@ func TestStop(t *testing.T) {
 			var reason struct {
 				Wait int `json:"reconnect_after_ms"`
 			}
+			defer func() { waits <- reason.Wait }() // also when c fails the test
 			if err := json.Unmarshal([]byte(c.closed(1012)), &reason); err != nil || reason.Wait <= 0 {
 				t.Errorf("%v: %+v", err, reason)
 			}
-			waits <- reason.Wait
 			c.write("\x88\x82\x00\x00\x00\x00\x03\xf4")
 			c.Close()
 		})

@@ -101,14 +101,13 @@ func TestOneSurvivor(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, c := range conns {
 		wg.Go(func() {
+			code := -1
+			defer func() { codes <- code }() // also when c fails the test
 			c.send(request("robot", "Login", `{"UserId":"alice","PlatId":"web"}`))
 			for {
-				switch f, closed := c.nextOrClose(); {
-				case closed != 0:
-					codes <- closed
-					return
-				case f.Module == "push":
-					codes <- 0
+				f, closed := c.nextOrClose()
+				if closed != 0 || f.Module == "push" {
+					code = closed
 					return
 				}
 			}
