@@ -304,11 +304,15 @@ func (c *client) send(payload string) { c.t.Helper(); c.write(text(payload)) }
 
 func (c *client) read() (ws.OpCode, []byte) {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.r)
+	h, err := ws.ReadHeader(c.r)
 	if err != nil {
 		c.t.Fatal("read:", err)
 	}
-	return f.Header.OpCode, f.Payload
+	payload := make([]byte, h.Length) // the server under test declares it
+	if _, err := io.ReadFull(c.r, payload); err != nil {
+		c.t.Fatal("read:", err)
+	}
+	return h.OpCode, payload
 }
 
 // next reads one message.
