@@ -122,7 +122,7 @@ func TestGroups(t *testing.T) {
 	for name, tc := range map[string]struct{ got, want error }{
 		"no name":             {h.SetGroup("", nil), hub.ErrGroupName},
 		"no name, online":     {noName, hub.ErrGroupName},
-		"name too long":       {h.SetGroup(strings.Repeat("x", 129), nil), hub.ErrGroupName},
+		"name too long":       {h.SetGroup(strings.Repeat("x", hub.MaxTopicName+1), nil), hub.ErrGroupName},
 		"too many members":    {h.SetGroup("some", []string{"a", "b", "c", "d"}), hub.ErrGroupFull},
 		"too many with those": {full, hub.ErrGroupFull},
 		"too many online":     {online, hub.ErrGroupFull},
