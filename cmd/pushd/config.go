@@ -32,7 +32,6 @@ type Config struct {
 	TrustedProxies   []netip.Prefix `key:"trusted-proxies" default:"" usage:"Addresses or CIDR ranges of the proxies whose X-Forwarded-For is believed. They are exempt from the limits per address themselves."`
 	HandshakeTimeout time.Duration  `key:"handshake-timeout" default:"10s" min:"100ms" max:"10m" usage:"Time for the whole opening handshake, from accept to the last header byte."`
 	MaxHeader        Size           `key:"max-header" default:"8KiB" min:"512B" max:"64KiB" usage:"Size of the opening handshake's request line and headers; more is answered 431."`
-	MaxBody          Size           `key:"max-body" default:"1MiB" min:"1KiB" max:"256MiB" usage:"Size of an HTTP request's body on either listener; more is answered 413."`
 	Drain            time.Duration  `key:"drain" default:"10s" min:"0s" max:"1h" usage:"Time over which connections are closed with 1012 after SIGTERM or SIGINT. A second signal exits at once."`
 
 	AdminListen string      `group:"Admin listener" key:"admin-listen" default:"127.0.0.1:8090" is:"address" usage:"Address of the admin listener: push, online, metrics, profiles. Any address but loopback needs admin-key or admin.keys."`
@@ -119,5 +118,5 @@ type PresenceConfig struct {
 type LogConfig struct {
 	Level    slog.Level `key:"level" default:"info" oneof:"debug|info|warn|error" usage:"Lowest level that is written."`
 	Format   string     `key:"format" default:"auto" oneof:"auto|text|json" usage:"auto is text on a terminal and JSON otherwise."`
-	Requests bool       `key:"requests" default:"false" usage:"Write one line for every HTTP request and every opening handshake."`
+	Requests bool       `key:"requests" default:"false" usage:"Write one line for every admin request at level info; they are at debug otherwise."`
 }

@@ -116,10 +116,12 @@ func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) 
 	})
 	build := readBuild()
 	n.admin = api.NewAdmin(n.push, apiKeys, n.metrics, api.AdminOptions{
-		Ready: n.ready,
-		Check: n.gateway.Check,
-		Build: api.Build{Version: build.Version, Revision: build.Revision, Time: build.Time, Go: build.Go},
-		Log:   log,
+		Ready:       n.ready,
+		Check:       n.gateway.Check,
+		Build:       api.Build{Version: build.Version, Revision: build.Revision, Time: build.Time, Go: build.Go},
+		NoProfiles:  !cfg.Pprof,
+		LogRequests: cfg.Log.Requests,
+		Log:         log,
 	})
 	public := api.PublicOptions{AllowOrigin: n.gateway.AllowOrigin, Log: log}
 	if cfg.Page {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -178,14 +179,11 @@ func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	if g.workers != nil {
-		g.workers.stop()
-	}
-	// What is left gets no more patience, but the loops are always ended.
+	// What is left gets no more patience, but everything is always ended.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if serr := g.server.Shutdown(last); err == nil {
-		err = serr
+	if g.workers != nil {
+		err = errors.Join(err, g.workers.stop(last))
 	}
-	return err
+	return errors.Join(err, g.server.Shutdown(last))
 }

@@ -31,7 +31,7 @@ type workers struct {
 	gateway *Gateway
 	queue   chan *job
 	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	running sync.WaitGroup
 
 	mu      sync.RWMutex
 	stopped bool // guarded by mu: nothing enters the queue after it is closed
@@ -41,8 +41,7 @@ func startWorkers(g *Gateway, n, queue int) *workers {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &workers{gateway: g, queue: make(chan *job, queue), cancel: cancel}
 	for range n {
-		w.done.Add(1)
-		go w.run(ctx)
+		w.running.Go(func() { w.run(ctx) })
 	}
 	return w
 }
@@ -64,8 +63,9 @@ func (w *workers) put(j *job) bool {
 	}
 }
 
-// stop ends the workers once what is queued has been answered.
-func (w *workers) stop() {
+// stop ends the workers once what is queued has been answered, or when ctx is
+// done: a handler that ignores its context is not waited for.
+func (w *workers) stop(ctx context.Context) error {
 	w.mu.Lock()
 	if !w.stopped {
 		w.stopped = true
@@ -73,11 +73,20 @@ func (w *workers) stop() {
 	}
 	w.mu.Unlock()
 	w.cancel()
-	w.done.Wait()
+	done := make(chan struct{})
+	go func() {
+		w.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("requests under way: %w", ctx.Err())
+	}
 }
 
 func (w *workers) run(ctx context.Context) {
-	defer w.done.Done()
 	for j := range w.queue {
 		reply, panicked, err := w.call(ctx, j)
 		j.session.Loop().Complete(func() { j.finish(reply, panicked, err) })

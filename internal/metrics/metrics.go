@@ -26,6 +26,7 @@ type Metrics struct {
 	closed   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 	faults   *prometheus.CounterVec
+	dropped  *prometheus.CounterVec
 	http     *prometheus.HistogramVec
 	requests *requests
 }
@@ -48,6 +49,10 @@ func New(loops int) *Metrics {
 			Name: "pushd_faults_total",
 			Help: "Things that should not happen and were survived: a panic, a failed accept, a full mailbox.",
 		}, []string{"kind"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "pushd_push_dropped_total",
+			Help: "What the push service kept in memory and gave up at a bound, by why.",
+		}, []string{"reason"}),
 		http: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "pushd_http_request_duration_seconds",
 			Help:    "Time from an HTTP request read to its reply made, by route and status.",
@@ -60,7 +65,7 @@ func New(loops int) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(),
 		loopCollector{m.loops},
-		m.closed, m.refused, m.faults, m.http, m.requests.vec,
+		m.closed, m.refused, m.faults, m.dropped, m.http, m.requests.vec,
 	)
 	return m
 }
@@ -88,6 +93,10 @@ func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc
 // Fault counts something that should not happen and was survived. The kind is
 // one of a fixed set of the caller's.
 func (m *Metrics) Fault(kind string) { m.faults.WithLabelValues(kind).Inc() }
+
+// Dropped counts something that the push service kept and gave up at a bound.
+// The reason is one of a fixed set of the caller's.
+func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }
 
 // Request counts one answered client request. Callers pass names that are
 // registered, and "unknown" for anything else. It does not allocate once the

@@ -44,6 +44,7 @@ func TestExposition(t *testing.T) {
 	m.Refused("origin")
 	m.Refused("origin")
 	m.Fault("panic")
+	m.Dropped("held_full")
 	m.Request("robot", "Ping", 0)
 	m.Request("robot", "Ping", 0)
 	m.Request("unknown", "unknown", 404)
@@ -61,6 +62,7 @@ func TestExposition(t *testing.T) {
 		`pushd_connections_closed_total{reason="slow_consumer"} 1`,
 		`pushd_handshakes_refused_total{reason="origin"} 2`,
 		`pushd_faults_total{kind="panic"} 1`,
+		`pushd_push_dropped_total{reason="held_full"} 1`,
 		`pushd_requests_total{action="Ping",code="0",module="robot"} 2`,
 		`pushd_requests_total{action="unknown",code="404",module="unknown"} 1`,
 		`pushd_http_request_duration_seconds_count{listener="admin",method="POST",route="/api/push",status="200"} 1`,

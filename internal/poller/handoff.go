@@ -29,7 +29,7 @@ func (c *Conn) handOff(read []byte) {
 		c.release(HandshakeFailed)
 		return
 	}
-	prefixed := &prefixConn{Conn: conn, prefix: append([]byte(nil), read...)}
+	prefixed := &prefixConn{TCPConn: conn, prefix: append([]byte(nil), read...)}
 	c.release(HandedOff)
 	if !l.server.opts.Handoff(prefixed) {
 		l.server.metrics.Refused("http_busy")
@@ -38,7 +38,7 @@ func (c *Conn) handOff(read []byte) {
 	}
 }
 
-func netConn(fd int) (net.Conn, error) {
+func netConn(fd int) (*net.TCPConn, error) {
 	dup, err := syscall.Dup(fd)
 	if err != nil {
 		return nil, err
@@ -46,12 +46,17 @@ func netConn(fd int) (net.Conn, error) {
 	syscall.CloseOnExec(dup)
 	f := os.NewFile(uintptr(dup), "tcp")
 	defer f.Close()
-	return net.FileConn(f)
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
 }
 
-// prefixConn is a connection some of whose input was already read.
+// prefixConn is a connection some of whose input was already read. It embeds the
+// whole TCP connection, since an HTTP server wants its CloseWrite.
 type prefixConn struct {
-	net.Conn
+	*net.TCPConn
 	prefix []byte
 }
 
@@ -61,5 +66,5 @@ func (p *prefixConn) Read(b []byte) (int, error) {
 		p.prefix = p.prefix[n:]
 		return n, nil
 	}
-	return p.Conn.Read(b)
+	return p.TCPConn.Read(b)
 }

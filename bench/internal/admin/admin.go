@@ -1,0 +1,169 @@
+// Package admin calls the server's admin HTTP API: broadcasts, pushes and what
+// the Go runtime tells of its heap. Peers offer the same few paths, so that one
+// client measures all.
+package admin
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Client calls one server. Its methods may be called from several goroutines.
+type Client struct {
+	base string
+	key  string
+	http *http.Client
+}
+
+// New makes a client for the base address, as http://127.0.0.1:8090.
+func New(base, key string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("admin address %q: must be http://host:port", base)
+	}
+	return &Client{base: strings.TrimRight(base, "/"), key: key, http: &http.Client{
+		Timeout:   time.Minute,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+	}}, nil
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// maxReply bounds what is read of a reply; a heap profile in text is the longest.
+const maxReply = 64 << 20
+
+func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer resp.Body.Close()
+	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("%s %s: %s: %.200s", method, path, resp.Status, bytes.TrimSpace(reply))
+	}
+	return reply, nil
+}
+
+// Broadcast sends message, a JSON object, to everyone. sessions is how many the
+// server says it queued it for, -1 when it doesn't say.
+func (c *Client) Broadcast(ctx context.Context, message []byte) (sessions int, err error) {
+	return c.push(ctx, "/api/broadcast", map[string]any{"message": json.RawMessage(message)})
+}
+
+// PushTopic sends message to the topic's subscribers.
+func (c *Client) PushTopic(ctx context.Context, topic string, message []byte) (sessions int, err error) {
+	return c.push(ctx, "/api/push", map[string]any{"topics": []string{topic}, "message": json.RawMessage(message)})
+}
+
+func (c *Client) push(ctx context.Context, path string, body any) (int, error) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return 0, fmt.Errorf("encode push: %w", err)
+	}
+	b, err = c.call(ctx, http.MethodPost, path, b)
+	if err != nil {
+		return 0, err
+	}
+	reply := struct {
+		Sessions *int `json:"sessions"`
+	}{}
+	if err := json.Unmarshal(b, &reply); err != nil {
+		return 0, fmt.Errorf("%s: reply: %w", path, err)
+	}
+	if reply.Sessions == nil {
+		return -1, nil
+	}
+	return *reply.Sessions, nil
+}
+
+// BareBroadcast sends payload as it is to every connection of a peer.
+func (c *Client) BareBroadcast(ctx context.Context, payload []byte) (int, error) {
+	_, err := c.call(ctx, http.MethodPost, "/broadcast", payload)
+	return -1, err
+}
+
+// Heap is what the Go runtime of the server says of its memory.
+type Heap struct {
+	Objects    int64 // live
+	InUse      int64 // bytes of spans in use
+	StackInUse int64
+	Mallocs    int64 // objects allocated so far
+}
+
+// Heap asks for the figures; collect forces a collection first. They come with
+// the text form of the heap profile, so that no other path is needed.
+func (c *Client) Heap(ctx context.Context, collect bool) (Heap, error) {
+	path := "/debug/pprof/heap?debug=1"
+	if collect {
+		path += "&gc=1"
+	}
+	b, err := c.call(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return Heap{}, err
+	}
+	return parseHeap(b)
+}
+
+func parseHeap(profile []byte) (Heap, error) {
+	var h Heap
+	found := 0
+	lines := bufio.NewScanner(bytes.NewReader(profile))
+	lines.Buffer(nil, maxReply)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(strings.TrimPrefix(lines.Text(), "# "), " = ")
+		if !ok {
+			continue
+		}
+		var into *int64
+		switch name {
+		case "HeapObjects":
+			into = &h.Objects
+		case "HeapInuse":
+			into = &h.InUse
+		case "Stack":
+			into = &h.StackInUse
+			value, _, _ = strings.Cut(value, " / ")
+		case "Mallocs":
+			into = &h.Mallocs
+		default:
+			continue
+		}
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return h, fmt.Errorf("heap profile: %s: %w", name, err)
+		}
+		*into = n
+		found++
+	}
+	if err := lines.Err(); err != nil {
+		return h, fmt.Errorf("heap profile: %w", err)
+	}
+	if found != 4 {
+		return h, fmt.Errorf("heap profile: %d of 4 figures found", found)
+	}
+	return h, nil
+}

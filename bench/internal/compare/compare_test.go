@@ -1,0 +1,75 @@
+package compare
+
+import (
+	"strings"
+	"testing"
+
+	"pushd/bench/internal/report"
+)
+
+func echoes(server string, perCPU float64) *report.Result {
+	return &report.Result{Scenario: "echo", Server: server, OK: true, Messages: &report.Messages{PerCPUSecond: perCPU}}
+}
+
+func TestMediansAndRatios(t *testing.T) {
+	c := &Comparison{Servers: []string{"pushd", "gws", "absent"}, Results: []*report.Result{
+		echoes("pushd", 300), echoes("gws", 100), echoes("pushd", 200), echoes("gws", 120), echoes("pushd", 1000), echoes("gws", 90), echoes("gws", 101),
+	}}
+	c.sumUp()
+	f := c.Figures[0]
+	if len(f.Values) != 2 || f.Values[0] != (Median{"pushd", 3, 300, 200, 1000, 1}) ||
+		f.Values[1].Median != 100.5 || f.Values[1].Min != 90 || f.Values[1].Max != 120 {
+		t.Errorf("%+v", f)
+	}
+	var text strings.Builder
+	if err := c.Print(&text); err != nil {
+		t.Fatal(err)
+	}
+	md := c.Markdown()
+	for _, want := range []string{"| pushd/gws |", "| 300 (200 – 1000) |", "| 2.99 |"} {
+		if !strings.Contains(md, want) {
+			t.Errorf("no %q in\n%s", want, md)
+		}
+	}
+	if !strings.Contains(text.String(), "100 (90 – 120)") || !c.OK() {
+		t.Errorf("%s", &text)
+	}
+	c.Results[0].OK = false
+	if c.OK() {
+		t.Error("a bad run is good")
+	}
+}
+
+func TestEveryScenarioHasArgumentsAndAFigure(t *testing.T) {
+	for _, quick := range []bool{false, true} {
+		for _, s := range []string{"echo", "fanout", "churn", "idle"} {
+			if args, err := (Options{Quick: quick}).arguments(s); err != nil || len(args) == 0 {
+				t.Errorf("%s: %v, %v", s, args, err)
+			}
+			found := false
+			for _, q := range quantities {
+				found = found || q.scenario == s
+			}
+			if !found {
+				t.Errorf("%s has no figure", s)
+			}
+		}
+	}
+	if _, err := Run(t.Context(), Options{Servers: []string{"x"}, Rounds: 1, Scenarios: []string{"sing"}}); err == nil {
+		t.Error("an unknown scenario is taken")
+	}
+	if _, err := Run(t.Context(), Options{Rounds: 1}); err == nil {
+		t.Error("no server is taken")
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	var l tail
+	for range 1000 {
+		_, _ = l.Write([]byte("0123456789"))
+	}
+	_, _ = l.Write([]byte("end\n"))
+	if s := l.String(); len(s) > tailSize || !strings.HasSuffix(s, "9end") {
+		t.Errorf("%d bytes", len(s))
+	}
+}

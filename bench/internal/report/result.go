@@ -1,0 +1,165 @@
+// Package report holds what a run found: the result's shape, which is a file
+// format others read, latency percentiles, and the table people read. It
+// measures nothing itself.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"sort"
+	"time"
+
+	"pushd/bench/internal/host"
+)
+
+// Schema is the version of the result file. It grows when a key changes its
+// meaning or goes away; new keys don't change it.
+const Schema = 1
+
+// ExitNotOK is the exit status of a client whose run was made but wasn't good.
+const ExitNotOK = 2
+
+// Result is one run of one scenario. README.md describes every key.
+type Result struct {
+	Schema      int              `json:"schema"`
+	Scenario    string           `json:"scenario"`
+	Server      string           `json:"server"` // what was measured, as --label named it
+	Started     time.Time        `json:"started"`
+	Seconds     float64          `json:"seconds"` // the measured part
+	OK          bool             `json:"ok"`
+	Partial     bool             `json:"partial"` // interrupted before its end
+	Problems    []Problem        `json:"problems"`
+	Parameters  map[string]any   `json:"parameters"`
+	Environment host.Environment `json:"environment"`
+	Connections Connections      `json:"connections"`
+	Messages    *Messages        `json:"messages,omitempty"`
+	Latency     *Percentiles     `json:"latency,omitempty"`
+	Process     *Process         `json:"server_process,omitempty"`
+	Steps       []Step           `json:"steps,omitempty"`
+	Slope       *Slope           `json:"slope,omitempty"`
+}
+
+// Problem is something that went wrong, and how often.
+type Problem struct {
+	What  string `json:"what"`
+	Count int64  `json:"count"`
+}
+
+// Connections counts what became of them.
+type Connections struct {
+	Wanted       int     `json:"wanted"`
+	Opened       int64   `json:"opened"`                   // opening handshakes completed
+	Ready        int64   `json:"ready"`                    // logged in, or open with --bare
+	Failed       int64   `json:"failed"`                   // never became ready
+	Lost         int64   `json:"lost"`                     // became ready and ended, but not by us
+	Left         int64   `json:"left"`                     // closed by us
+	PerSecond    float64 `json:"per_second"`               // that became ready, while connecting
+	PerCPUSecond float64 `json:"per_cpu_second,omitempty"` // the same for the server's processor time
+	Heartbeats   int64   `json:"heartbeats"`
+	Unanswered   int64   `json:"heartbeats_unanswered"`
+}
+
+// Messages counts deliveries in the measured part.
+type Messages struct {
+	Sent         int64   `json:"sent"`
+	Expected     int64   `json:"expected"`
+	Received     int64   `json:"received"`
+	Lost         int64   `json:"lost"`
+	Duplicates   int64   `json:"duplicates"`
+	Misplaced    int64   `json:"misplaced"` // out of order, or for somebody else
+	PerSecond    float64 `json:"per_second"`
+	PerCPUSecond float64 `json:"per_cpu_second,omitempty"` // of the server's processor time
+	Allocations  float64 `json:"allocations,omitempty"`    // the server's, for each message
+}
+
+// Process is the server's use of the machine in the measured part.
+type Process struct {
+	PID          int     `json:"pid"`
+	CPUSeconds   float64 `json:"cpu_seconds"`
+	RSSBefore    int64   `json:"rss_before"`
+	RSSAfter     int64   `json:"rss_after"`
+	RSSMax       int64   `json:"rss_max"`
+	RSSPerMinute float64 `json:"rss_per_minute"` // slope of a line through one sample a second
+	FilesBefore  int     `json:"files_before"`   // descriptors before the first connection
+	FilesAfter   int     `json:"files_after"`    // and when all have left
+}
+
+// Step is the server's memory at one count of connections.
+type Step struct {
+	Connections int   `json:"connections"`
+	RSS         int64 `json:"rss"`                    // as it stands, after the settling time
+	RSSSettled  int64 `json:"rss_settled,omitempty"`  // after forced collections
+	HeapObjects int64 `json:"heap_objects,omitempty"` // after forced collections
+	HeapInUse   int64 `json:"heap_in_use,omitempty"`
+	StackInUse  int64 `json:"stack_in_use,omitempty"`
+}
+
+// Slope is what one connection costs, from the first to the last step.
+type Slope struct {
+	RSS         float64 `json:"rss"`
+	RSSSettled  float64 `json:"rss_settled,omitempty"`
+	HeapObjects float64 `json:"heap_objects,omitempty"`
+}
+
+// SlopeOf is nil when the steps don't differ.
+func SlopeOf(steps []Step) *Slope {
+	if len(steps) < 2 {
+		return nil
+	}
+	a, b := steps[0], steps[len(steps)-1]
+	n := float64(b.Connections - a.Connections)
+	if n == 0 {
+		return nil
+	}
+	s := &Slope{RSS: float64(b.RSS-a.RSS) / n}
+	if a.HeapObjects != 0 && b.HeapObjects != 0 {
+		s.RSSSettled = float64(b.RSSSettled-a.RSSSettled) / n
+		s.HeapObjects = float64(b.HeapObjects-a.HeapObjects) / n
+	}
+	return s
+}
+
+// Problem adds count of something that went wrong; none for 0.
+func (r *Result) Problem(count int64, format string, args ...any) {
+	if count > 0 {
+		r.Problems = append(r.Problems, Problem{fmt.Sprintf(format, args...), count})
+	}
+}
+
+// Finish decides whether the run was good. Call it once, when all is counted.
+func (r *Result) Finish() {
+	sort.SliceStable(r.Problems, func(i, j int) bool { return r.Problems[i].Count > r.Problems[j].Count })
+	if r.Problems == nil {
+		r.Problems = []Problem{}
+	}
+	r.OK = len(r.Problems) == 0
+}
+
+// WriteFile writes the result as JSON.
+func (r *Result) WriteFile(name string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode result: %w", err)
+	}
+	if err := os.WriteFile(name, append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write result: %w", err)
+	}
+	return nil
+}
+
+// ReadFile reads a result that WriteFile wrote.
+func ReadFile(name string) (*Result, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read result: %w", err)
+	}
+	var r Result
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("read result %s: %w", name, err)
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("read result %s: schema %d, this program reads %d", name, r.Schema, Schema)
+	}
+	return &r, nil
+}

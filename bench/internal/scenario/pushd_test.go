@@ -1,0 +1,222 @@
+package scenario_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// fakePushd is a small server that speaks the robot and topic modules and the
+// part of the admin API that scenarios use. The fields change its behaviour.
+type fakePushd struct {
+	RefuseLogin func(user string) bool
+	Deliver     func(round, client int) (times int) // of a broadcast; nil: once
+	DropAfter   time.Duration                       // sockets are cut this long after login
+	StaleSeq    bool                                // Ping replies carry a wrong Seq
+	Bare        bool                                // echo only
+
+	mu      sync.Mutex
+	clients []*fakeClient
+	rounds  int
+	logins  []string
+}
+
+type fakeClient struct {
+	mu    sync.Mutex
+	conn  net.Conn
+	topic string
+}
+
+func (c *fakeClient) write(payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = wsutil.WriteServerText(c.conn, payload)
+}
+
+// start serves on two loopback ports until the test ends.
+func (s *fakePushd) start(t *testing.T) (wsURL, adminURL string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { s.serve(conn) })
+		}
+	})
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/broadcast", s.push)
+	mux.HandleFunc("POST /api/push", s.push)
+	mux.HandleFunc("POST /broadcast", s.bareBroadcast)
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	admin := &http.Server{Handler: mux}
+	al, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running.Go(func() { _ = admin.Serve(al) })
+	t.Cleanup(func() {
+		l.Close()
+		admin.Close()
+		s.mu.Lock()
+		for _, c := range s.clients {
+			c.conn.Close()
+		}
+		s.mu.Unlock()
+		running.Wait()
+	})
+	return fmt.Sprintf("ws://%s/ws", l.Addr()), fmt.Sprintf("http://%s", al.Addr())
+}
+
+func (s *fakePushd) serve(conn net.Conn) {
+	defer conn.Close()
+	if _, err := (ws.Upgrader{}).Upgrade(conn); err != nil {
+		return
+	}
+	c := &fakeClient{conn: conn}
+	if s.Bare {
+		s.join(c)
+	}
+	defer s.leave(c)
+	for {
+		payload, op, err := wsutil.ReadClientData(lockedConn{conn, &c.mu})
+		if err != nil {
+			return
+		}
+		if s.Bare {
+			c.mu.Lock()
+			err = wsutil.WriteServerMessage(conn, op, payload)
+			c.mu.Unlock()
+		} else {
+			err = s.handle(c, payload)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// lockedConn lets wsutil answer control frames without mixing with pushes.
+type lockedConn struct {
+	net.Conn
+	mu *sync.Mutex
+}
+
+func (c lockedConn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Conn.Write(b)
+}
+
+func (s *fakePushd) handle(c *fakeClient, payload []byte) error {
+	var r struct {
+		Module, Action string
+		Seq            *uint32
+		Data           struct {
+			UserID string `json:"UserId"`
+			Token  string
+			Topic  string `json:"topic"`
+		}
+	}
+	if err := json.Unmarshal(payload, &r); err != nil {
+		return err
+	}
+	reply := map[string]any{"Module": r.Module, "Action": r.Action, "Code": 0}
+	if r.Seq != nil {
+		reply["Seq"] = *r.Seq
+		if s.StaleSeq {
+			reply["Seq"] = *r.Seq + 1
+		}
+	}
+	switch r.Module + "." + r.Action {
+	case "robot.Login":
+		if s.RefuseLogin != nil && s.RefuseLogin(r.Data.UserID) {
+			reply["Code"], reply["Msg"] = 401, "token refused"
+			break
+		}
+		s.join(c)
+		s.mu.Lock()
+		s.logins = append(s.logins, r.Data.UserID+" "+r.Data.Token)
+		s.mu.Unlock()
+		if s.DropAfter > 0 {
+			time.AfterFunc(s.DropAfter, func() { c.conn.Close() })
+		}
+	case "topic.Subscribe":
+		c.topic = r.Data.Topic
+	}
+	b, err := json.Marshal(reply)
+	c.write(b)
+	return err
+}
+
+func (s *fakePushd) join(c *fakeClient) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients = append(s.clients, c)
+}
+
+func (s *fakePushd) leave(c *fakeClient) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, other := range s.clients {
+		if other == c {
+			s.clients = append(s.clients[:i], s.clients[i+1:]...)
+			return
+		}
+	}
+}
+
+func (s *fakePushd) push(w http.ResponseWriter, req *http.Request) {
+	var r struct {
+		Topics  []string        `json:"topics"`
+		Message json.RawMessage `json:"message"`
+	}
+	if err := json.NewDecoder(req.Body).Decode(&r); err != nil || req.Header.Get("Authorization") != "Bearer dev" {
+		http.Error(w, "refused", http.StatusForbidden)
+		return
+	}
+	payload := fmt.Appendf(nil, `{"Module":"push","Action":"Message","Data":%s}`, r.Message)
+	n := s.deliver(payload, func(c *fakeClient) bool { return len(r.Topics) == 0 || c.topic == r.Topics[0] })
+	_, _ = fmt.Fprintf(w, `{"id":"1","sessions":%d}`, n)
+}
+
+func (s *fakePushd) bareBroadcast(_ http.ResponseWriter, req *http.Request) {
+	payload := make([]byte, req.ContentLength)
+	if _, err := req.Body.Read(payload); err == nil || len(payload) > 0 {
+		s.deliver(payload, func(*fakeClient) bool { return true })
+	}
+}
+
+func (s *fakePushd) deliver(payload []byte, to func(*fakeClient) bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, c := range s.clients {
+		times := 1
+		if s.Deliver != nil {
+			times = s.Deliver(s.rounds, i)
+		}
+		if !to(c) {
+			continue
+		}
+		for range times {
+			c.write(payload)
+			n++
+		}
+	}
+	s.rounds++
+	return n
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"pushd/bench/internal/report"
+)
+
+// The test binary stands in for the programs that compare starts: itself as
+// the client, and a peer.
+func TestMain(m *testing.M) {
+	if os.Getenv("PUSHBENCH_TEST") == "" {
+		os.Exit(m.Run())
+	}
+	if os.Args[1] == "testpeer" {
+		servePeer(os.Args[3])
+		return
+	}
+	main()
+}
+
+func servePeer(addr string) {
+	var mu sync.Mutex
+	conns := map[io.Writer]bool{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {
+		conn, _, _, err := ws.UpgradeHTTP(r, w)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		mu.Lock()
+		conns[conn] = true
+		mu.Unlock()
+		for {
+			b, op, err := wsutil.ReadClientData(conn)
+			mu.Lock()
+			if err == nil {
+				err = wsutil.WriteServerMessage(conn, op, b)
+			}
+			if err != nil {
+				delete(conns, conn)
+				mu.Unlock()
+				return
+			}
+			mu.Unlock()
+		}
+	})
+	mux.HandleFunc("/broadcast", func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		for conn := range conns {
+			if err == nil {
+				_ = wsutil.WriteServerText(conn, b)
+			}
+		}
+	})
+	mux.HandleFunc("/readyz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	_ = http.ListenAndServe(addr, mux)
+}
+
+func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := command()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestCompareRunsEveryScenarioOnAPeer(t *testing.T) {
+	t.Setenv("PUSHBENCH_TEST", "1")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "result")
+	out, err := execute(t, "compare", "--quick", "--servers", "testpeer", "--peers", self, "--output", name)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"echo, messages per server CPU-second", "fan-out", "connections and logins", "heap objects"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	for _, ext := range []string{".json", ".md"} {
+		if b, err := os.ReadFile(name + ext); err != nil || !strings.Contains(string(b), "testpeer") {
+			t.Errorf("%s: %v", ext, err)
+		}
+	}
+}
+
+func TestCompareSaysWhyAServerDoesNotStart(t *testing.T) {
+	_, err := execute(t, "compare", "--quick", "--servers", "none", "--peers", "/bin/false")
+	if err == nil || !strings.Contains(err.Error(), "start none: it ended at once") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestFailedRunIsPrintedAndWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "r.json")
+	out, err := execute(t, "idle", "-n", "3", "--url", "ws://127.0.0.1:1/", "--admin", "", "--token-hmac-key", strings.Repeat("s", 40),
+		"--duration", "1ms", "--json", file, "--out", "none")
+	if !errors.Is(err, errNotOK) || !strings.Contains(out, "connection refused (3)") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	r, err := report.ReadFile(file)
+	if err != nil || r.OK || r.Parameters["connections"] != "3" || r.Environment.Kernel == "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if b, err := os.ReadFile(file); err != nil || strings.Contains(string(b), "ssss") {
+		t.Errorf("the token key is in the result; %v", err)
+	}
+}
+
+func TestHelpNamesEveryScenario(t *testing.T) {
+	out, err := execute(t, "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"idle", "echo", "fanout", "churn", "compare", "Exit status"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}

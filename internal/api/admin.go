@@ -1,0 +1,303 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+	"pushd/internal/metrics"
+	"pushd/internal/push"
+)
+
+// Authenticator tells whose API key an Authorization header holds. The error
+// is a *codec.Error with code 401.
+type Authenticator interface {
+	Authenticate(authorization []byte) (account.Identity, error)
+}
+
+// Build is what GET /version tells.
+type Build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Time     string `json:"time,omitempty"`
+	Go       string `json:"go"`
+}
+
+// AdminOptions are the knobs of an Admin; the zero value of each works.
+type AdminOptions struct {
+	// Ready says why the process should get no traffic now; its text is public.
+	// Always ready if nil.
+	Ready func() error
+	// Check looks for contradictions in the directory of who is connected; quiet
+	// tells that nothing changed meanwhile, so that totals were compared too.
+	Check       func(context.Context) (quiet bool, err error)
+	Build       Build
+	NoProfiles  bool         // /debug/pprof/ is not there
+	LogRequests bool         // a line at info for each request; at debug otherwise
+	Concurrency int          // connections at a time; 1,024 if 0
+	Log         *slog.Logger // slog.DiscardHandler if nil
+}
+
+// Admin is the door for backends and operators. Its methods are Serve,
+// Shutdown, Handler and Routes.
+type Admin struct {
+	door
+
+	push  *push.Service
+	keys  Authenticator
+	check func(context.Context) (bool, error)
+	ready func() error
+	build Build
+	docs  []byte
+}
+
+// NewAdmin makes the door. It panics when openapi.yaml, which is part of the
+// program, can't be read.
+func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o AdminOptions) *Admin {
+	a := &Admin{push: service, keys: keys, check: o.Check, ready: o.Ready, build: o.Build, docs: renderDocs(openAPI)}
+	if a.ready == nil {
+		a.ready = func() error { return nil }
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 1024
+	}
+	a.name, a.metrics, a.enter = "admin", m, a.authenticate
+	table := a.routes()
+	if o.NoProfiles {
+		table = slices.DeleteFunc(table, func(r route) bool { return strings.HasPrefix(r.path, "/debug/pprof/") })
+	}
+	a.table, a.logRequests = newTable(table), o.LogRequests
+	a.init(o.Concurrency, o.Log)
+	return a
+}
+
+// routes is every path of the admin listener.
+func (a *Admin) routes() []route {
+	s := a.push
+	return []route{
+		{method: "POST", path: "/api/push", handle: call(body, s.Push), logged: true},
+		{method: "POST", path: "/api/broadcast", handle: call(body, s.Broadcast), logged: true},
+		{method: "POST", path: "/api/batch", handle: call(body, s.Batch), logged: true},
+
+		{method: "GET", path: "/api/online", handle: call(nothing, s.Online), logged: true},
+		{method: "GET", path: "/api/online/users", handle: call(page, s.OnlineUsers), logged: true},
+		{method: "GET", path: "/api/online/users/{id}", handle: call(userParam, s.UserSessions), logged: true},
+		{method: "POST", path: "/api/online/check", handle: call(body, s.CheckUsers), logged: true},
+		{method: "POST", path: "/api/kick", handle: call(body, s.Kick), logged: true},
+
+		{method: "POST", path: "/api/groups/from-online", handle: call(body, s.GroupFromOnline), logged: true},
+		{method: "PUT", path: "/api/groups/{id}", handle: call(groupBody, s.PutGroup), logged: true},
+		{method: "GET", path: "/api/groups/{id}", handle: call(groupParam, s.Group), logged: true},
+		{method: "DELETE", path: "/api/groups/{id}", handle: call(groupParam, s.DeleteGroup), logged: true},
+
+		{method: "GET", path: "/healthz", handle: healthy, open: true},
+		{method: "GET", path: "/readyz", handle: a.readiness, open: true},
+		{method: "GET", path: "/version", handle: a.version, open: true},
+
+		{method: "GET", path: "/metrics", handle: a.exposition},
+		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", openAPI)},
+		{method: "GET", path: "/docs", handle: a.readDocs},
+
+		{method: "GET", path: "/debug/check", handle: a.consistency, logged: true},
+		// The command line, /debug/pprof/cmdline elsewhere, may hold keys, so it
+		// is not among these.
+		{method: "GET", path: "/debug/pprof/", handle: profile(pprof.Index), logged: true},
+		{method: "GET", path: "/debug/pprof/profile", handle: timed(pprof.Profile), logged: true},
+		{method: "GET", path: "/debug/pprof/trace", handle: timed(pprof.Trace), logged: true},
+		{method: "GET", path: "/debug/pprof/symbol", handle: profile(pprof.Symbol), logged: true},
+		{method: "GET", path: "/debug/pprof/{profile}", handle: timed(pprof.Index), logged: true},
+	}
+}
+
+// Route is one line of the table, for documentation and tests.
+type Route struct {
+	Method, Path string
+	Open         bool // needs no API key
+}
+
+// Routes lists the table.
+func (a *Admin) Routes() []Route {
+	var all []Route
+	for _, r := range a.routes() {
+		all = append(all, Route{r.method, r.path, r.open})
+	}
+	return all
+}
+
+// authenticate finds out whose key a request came with. A browser can't send a
+// Bearer header by itself, so reading also works with the key as the password
+// of Basic authentication; changing anything does not, since a browser would
+// add that password to a request that another site made it send.
+func (a *Admin) authenticate(r *request) error {
+	header := r.http.Request.Header.Peek("Authorization")
+	scheme, rest, _ := bytes.Cut(header, []byte(" "))
+	if bytes.EqualFold(scheme, []byte("Basic")) && (r.http.IsGet() || r.http.IsHead()) {
+		if pair, err := base64.StdEncoding.DecodeString(string(rest)); err == nil {
+			_, password, _ := bytes.Cut(pair, []byte(":"))
+			header = append([]byte("Bearer "), password...)
+		}
+	}
+	id, err := a.keys.Authenticate(header)
+	if err != nil {
+		return err
+	}
+	r.identity = id
+	return nil
+}
+
+// call makes a handler of a service method and of what reads its request.
+func call[Req, Rep any](read func(*request, *Req) error, method func(context.Context, account.Identity, Req) (Rep, error)) handler {
+	return func(r *request) error {
+		var req Req
+		if err := read(r, &req); err != nil {
+			return err
+		}
+		rep, err := method(r, r.identity, req)
+		if err != nil {
+			return err
+		}
+		return reply(r, rep)
+	}
+}
+
+func body[Req any](r *request, v *Req) error { return decodeBody(r, v) }
+
+func nothing[Req any](r *request, _ *Req) error {
+	_, err := query(r)
+	return err
+}
+
+func page(r *request, v *push.OnlineUsersRequest) error {
+	q, err := query(r, "platform", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	v.Platform, v.Cursor = account.PlatID(q["platform"]), q["cursor"]
+	if limit, ok := q["limit"]; ok {
+		if v.Limit, err = strconv.Atoi(limit); err != nil {
+			return codec.Errorf(codec.CodeMalformed, "limit must be an integer, not %.32q", limit)
+		}
+		v.Limit = max(v.Limit, 1) // 0 is a limit here, and out of range
+	}
+	return nil
+}
+
+func userParam(r *request, v *push.UserSessionsRequest) error {
+	v.User = r.param
+	return nothing(r, v)
+}
+
+func groupParam(r *request, v *push.GroupRequest) error {
+	v.Group = r.param
+	return nothing(r, v)
+}
+
+// groupBody takes the group from the path, so the body has only its users.
+func groupBody(r *request, v *push.PutGroupRequest) error {
+	var members struct {
+		Users []string `json:"users"`
+	}
+	err := decodeBody(r, &members)
+	v.Group, v.Users = r.param, members.Users
+	return err
+}
+
+func healthy(r *request) error {
+	return reply(r, map[string]string{"status": "ok"})
+}
+
+func (a *Admin) readiness(r *request) error {
+	if err := a.ready(); err != nil {
+		return codec.Errorf(codec.CodeUnavailable, "not ready: %s", err)
+	}
+	return reply(r, map[string]string{"status": "ready"})
+}
+
+// consistency is the reply of GET /debug/check.
+type consistency struct {
+	Consistent bool   `json:"consistent"`
+	Quiet      bool   `json:"quiet"` // nothing changed meanwhile: totals were compared too
+	Finding    string `json:"finding,omitempty"`
+}
+
+func (a *Admin) consistency(r *request) error {
+	if err := r.identity.Allow(account.ScopeAdmin); err != nil {
+		return err
+	}
+	if a.check == nil {
+		return codec.Errorf(codec.CodeNotFound, "there is nothing to check here")
+	}
+	quiet, err := a.check(r)
+	found := consistency{Consistent: err == nil, Quiet: quiet}
+	if err != nil {
+		found.Finding = err.Error()
+	}
+	return reply(r, found)
+}
+
+func (a *Admin) version(r *request) error { return reply(r, a.build) }
+
+func (a *Admin) exposition(r *request) error {
+	if err := r.identity.Allow(account.ScopeRead); err != nil {
+		return err
+	}
+	contentType, err := a.metrics.WriteText(r.http, string(r.http.Request.Header.Peek("Accept")))
+	if err != nil {
+		return err
+	}
+	r.http.SetContentType(contentType)
+	return nil
+}
+
+func (a *Admin) readDocs(r *request) error {
+	h := &r.http.Response.Header
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	return static("text/html; charset=utf-8", a.docs)(r)
+}
+
+func static(contentType string, body []byte) handler {
+	return func(r *request) error {
+		r.http.SetContentType(contentType)
+		r.http.Response.SetBodyRaw(body)
+		return nil
+	}
+}
+
+// profile serves one of net/http/pprof's handlers.
+func profile(h http.HandlerFunc) handler {
+	adapted := fasthttpadaptor.NewFastHTTPHandlerFunc(h)
+	return func(r *request) error {
+		if err := r.identity.Allow(account.ScopeAdmin); err != nil {
+			return err
+		}
+		adapted(r.http)
+		return nil
+	}
+}
+
+// maxProfile is how many seconds a profile may be taken for; the connection
+// and a good part of a core are its own for that long.
+const maxProfile = 60
+
+// timed is profile for those that take a number of seconds.
+func timed(h http.HandlerFunc) handler {
+	serve := profile(h)
+	return func(r *request) error {
+		if s := r.http.QueryArgs().Peek("seconds"); len(s) > 0 {
+			if n, err := strconv.Atoi(string(s)); err != nil || n < 1 || n > maxProfile {
+				return codec.Errorf(codec.CodeMalformed, "seconds is an integer from 1 to %d", maxProfile)
+			}
+		}
+		return serve(r)
+	}
+}

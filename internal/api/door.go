@@ -1,0 +1,231 @@
+// Package api is the HTTP doors, on fasthttp: Admin, for backends and
+// operators, and Public, for what arrives on the clients' port and is not the
+// WebSocket. A door turns requests into calls of service methods and their
+// results into replies; it decides nothing that a service decides. The admin
+// door's routes stand in one table in admin.go, and openapi.yaml describes
+// each of them, which a test holds it to.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+	"pushd/internal/metrics"
+)
+
+// Limits of both doors.
+const (
+	maxBody        = 1 << 20          // bytes of a request body
+	maxHeader      = 8 << 10          // bytes of a request line and its headers
+	readTimeout    = 10 * time.Second // a whole request, from its first byte
+	writeTimeout   = 30 * time.Second // a whole reply
+	idleTimeout    = 60 * time.Second // between requests on a connection
+	requestTimeout = 10 * time.Second // the work of a service method
+)
+
+// handler answers one request, or returns the error that does.
+type handler func(*request) error
+
+// request is one request on its way through a door. It is valid until the
+// handler returns.
+type request struct {
+	context.Context                      // done when the request's time is over or the door shuts down
+	http            *fasthttp.RequestCtx // the request and its reply
+	id              string               // X-Request-Id
+	route           *route               // nil when none matched
+	param           string               // what matched the route's {…}
+	identity        account.Identity     // of routes that aren't open
+}
+
+// door is what both doors are made of.
+type door struct {
+	// Immutable.
+	name        string // label in log and metrics
+	log         *slog.Logger
+	metrics     *metrics.Metrics
+	table       *table
+	enter       func(*request) error // before the handler: authenticates; may be nil
+	before      func(*request) bool  // before routing; true when it has answered; may be nil
+	logRequests bool                 // a line at info for each request; at debug otherwise
+	server      *fasthttp.Server
+	base        context.Context
+	cancel      context.CancelFunc
+
+	mu        sync.Mutex
+	listeners []net.Listener // guarded by mu
+	closed    bool           // guarded by mu
+}
+
+func (d *door) init(concurrency int, log *slog.Logger) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	d.log = log.With(slog.String("listener", d.name))
+	d.base, d.cancel = context.WithCancel(context.Background())
+	d.server = &fasthttp.Server{
+		Handler:               d.serve,
+		ErrorHandler:          d.unreadable,
+		Logger:                printer{d.log},
+		SecureErrorLogMessage: true,
+		NoDefaultServerHeader: true,
+		Concurrency:           concurrency,
+		ReadBufferSize:        maxHeader,
+		MaxRequestBodySize:    maxBody,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		CloseOnShutdown:       true,
+		// A form is no body of ours; parsing it would cost files on disk.
+		DisablePreParseMultipartForm: true,
+	}
+}
+
+// Serve answers what arrives on ln until Shutdown, which closes ln.
+func (d *door) Serve(ln net.Listener) error {
+	d.mu.Lock()
+	closed := d.closed
+	d.listeners = append(d.listeners, ln)
+	d.mu.Unlock()
+	if closed {
+		return d.closeListeners()
+	}
+	if err := d.server.Serve(lingering{ln}); err != nil {
+		return fmt.Errorf("serve %s on %s: %w", d.name, ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown stops accepting, lets requests under way finish until ctx is done,
+// and then cuts what they wait for.
+func (d *door) Shutdown(ctx context.Context) error {
+	defer d.cancel()
+	// fasthttp forgets a Shutdown that comes before its Serve, so the listeners
+	// are closed here first.
+	err := d.closeListeners()
+	if e := d.server.ShutdownWithContext(ctx); e != nil && !errors.Is(e, net.ErrClosed) {
+		err = errors.Join(err, fmt.Errorf("shut down %s: %w", d.name, e))
+	}
+	return err
+}
+
+func (d *door) closeListeners() error {
+	d.mu.Lock()
+	listeners := d.listeners
+	d.listeners, d.closed = nil, true
+	d.mu.Unlock()
+	var err error
+	for _, ln := range listeners {
+		if e := ln.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, fmt.Errorf("close the listener of %s: %w", d.name, e))
+		}
+	}
+	return err
+}
+
+// Handler is the door without a listener.
+func (d *door) Handler() fasthttp.RequestHandler { return d.serve }
+
+// serve is the one place where a request enters and where it is logged.
+func (d *door) serve(ctx *fasthttp.RequestCtx) {
+	start := time.Now()
+	work, cancel := context.WithTimeout(d.base, requestTimeout)
+	defer cancel()
+	r := &request{Context: work, http: ctx, id: requestID(ctx)}
+	ctx.Response.Header.Set("X-Request-Id", r.id)
+	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	err := d.dispatch(r)
+	if err != nil {
+		fail(r, err)
+	}
+	d.observe(r, err, time.Since(start))
+}
+
+// dispatch keeps a panic to the request in which it happened.
+func (d *door) dispatch(r *request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.metrics.Fault("panic")
+			d.log.Error("panic in a request", "request_id", r.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			r.http.Response.ResetBody()
+			err = codec.Errorf(codec.CodeInternal, "internal error")
+		}
+	}()
+	if d.before != nil && d.before(r) {
+		return nil
+	}
+	r.route, r.param, err = d.table.lookup(r.http)
+	if err != nil {
+		return err
+	}
+	if d.enter != nil && !r.route.open {
+		if err := d.enter(r); err != nil {
+			return err
+		}
+	}
+	return r.route.handle(r)
+}
+
+func (d *door) observe(r *request, err error, took time.Duration) {
+	status := r.http.Response.StatusCode()
+	path, method, level := "unknown", "unknown", slog.LevelDebug
+	if r.route != nil {
+		path, method = r.route.path, r.route.method
+		if r.route.logged && d.logRequests {
+			level = slog.LevelInfo
+		}
+	}
+	d.metrics.HTTPRequest(d.name, method, path, status, took.Seconds())
+	if status >= 500 {
+		level = max(level, slog.LevelWarn)
+	}
+	if !d.log.Enabled(r, level) {
+		return
+	}
+	// The query stays out: it may hold what doesn't belong in a log.
+	attrs := []slog.Attr{
+		slog.String("method", string(r.http.Method())),
+		slog.String("path", string(clip(r.http.Path(), 256))),
+		slog.Int("status", status),
+		slog.Duration("took", took),
+		slog.String("key", r.identity.Key),
+		slog.String("remote", r.http.RemoteAddr().String()),
+		slog.String("request_id", r.id),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+		if e := codec.AsError(err); e.Cause != nil {
+			attrs = append(attrs, slog.String("cause", e.Cause.Error()))
+		}
+	}
+	d.log.LogAttrs(r, level, "request", attrs...)
+}
+
+// unreadable answers what is not a request that can be read.
+func (d *door) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	linger(ctx.Conn())
+	r := &request{Context: d.base, http: ctx, id: requestID(ctx)}
+	ctx.Response.Header.Set("X-Request-Id", r.id)
+	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	answer := readError(err)
+	fail(r, answer)
+	d.observe(r, answer, 0)
+}
+
+// printer is fasthttp's logger: what it has to say is about connections.
+type printer struct{ log *slog.Logger }
+
+func (p printer) Printf(format string, args ...any) {
+	p.log.Debug("http server", slog.String("event", fmt.Sprintf(format, args...)))
+}
+
+func clip(b []byte, n int) []byte { return b[:min(len(b), n)] }

@@ -1,0 +1,4 @@
+package api
+
+// OpenAPI is the embedded description.
+var OpenAPI = openAPI

@@ -1,0 +1,191 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"mime"
+	"path"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"pushd/internal/codec"
+	"pushd/internal/metrics"
+)
+
+// PublicOptions are the knobs of a Public; the zero value of each works.
+type PublicOptions struct {
+	// Console is the page: its index.html is served at /, its other files at
+	// their paths. No page if nil.
+	Console fs.FS
+	// AllowOrigin says whether pages of this origin may read replies; host is
+	// the request's Host. Nobody may if nil.
+	AllowOrigin func(origin, host string) bool
+	Concurrency int          // connections at a time; 4,096 if 0
+	Log         *slog.Logger // slog.DiscardHandler if nil
+}
+
+// Public is the door for what arrives on the clients' port and is not the
+// WebSocket. Its methods are Serve, Shutdown and Handler; Serve is meant for a
+// Handoff.
+type Public struct {
+	door
+
+	allow func(origin, host string) bool
+}
+
+// NewPublic makes the door. It reads all of Console, once.
+func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
+	p := &Public{allow: o.AllowOrigin}
+	if p.allow == nil {
+		p.allow = func(string, string) bool { return false }
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 4096
+	}
+	routes := []route{{method: "GET", path: "/healthz", handle: healthy, open: true}}
+	if o.Console != nil {
+		files, err := consoleRoutes(o.Console)
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, files...)
+	}
+	p.name, p.metrics, p.before = "public", m, p.cors
+	p.table = newTable(routes)
+	p.init(o.Concurrency, o.Log)
+	return p, nil
+}
+
+// cors sets what lets pages of allowed origins read the reply, and answers
+// OPTIONS.
+func (p *Public) cors(r *request) bool {
+	h := &r.http.Response.Header
+	h.Set("Vary", "Origin")
+	origin := string(r.http.Request.Header.Peek("Origin"))
+	allowed := origin != "" && p.allow(origin, string(r.http.Host()))
+	if allowed {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
+	}
+	if string(r.http.Method()) != fasthttp.MethodOptions {
+		return false
+	}
+	switch {
+	case origin == "" || allowed:
+		h.Set("Allow", "GET, HEAD, OPTIONS")
+		if allowed {
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
+			h.Set("Access-Control-Max-Age", "600")
+		}
+		r.http.SetStatusCode(fasthttp.StatusNoContent)
+	default:
+		p.log.Info("origin refused", "origin", string(clip([]byte(origin), 256)), "request_id", r.id)
+		fail(r, codec.Errorf(codec.CodeForbidden, "this origin is not allowed"))
+	}
+	return true
+}
+
+// consoleRoutes makes a route of each file.
+func consoleRoutes(console fs.FS) ([]route, error) {
+	var routes []route
+	err := fs.WalkDir(console, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(console, name)
+		if err != nil {
+			return err
+		}
+		serve := consoleFile(name, data)
+		routes = append(routes, route{method: "GET", path: "/" + name, handle: serve, open: true})
+		if name == "index.html" {
+			routes = append(routes, route{method: "GET", path: "/", handle: serve, open: true})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the console's files: %w", err)
+	}
+	return routes, nil
+}
+
+// consoleFile serves one file of the page from memory.
+func consoleFile(name string, data []byte) handler {
+	sum := sha256.Sum256(data)
+	etag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	contentType := consoleType(name)
+	return func(r *request) error {
+		h := &r.http.Response.Header
+		h.Set("ETag", etag)
+		h.Set("Cache-Control", "no-cache") // ask again, and be told 304
+		h.Set("Content-Security-Policy", consolePolicy(string(r.http.Host())))
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if matches(string(r.http.Request.Header.Peek("If-None-Match")), etag) {
+			r.http.SetStatusCode(fasthttp.StatusNotModified)
+			return nil
+		}
+		return static(contentType, data)(r)
+	}
+}
+
+// consoleType doesn't ask the machine's MIME table for what the page is made
+// of, since with nosniff a wrong answer breaks it.
+func consoleType(name string) string {
+	switch ext := path.Ext(name); ext {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js", ".mjs":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".json":
+		return typeJSON
+	default:
+		if t := mime.TypeByExtension(ext); t != "" {
+			return t
+		}
+		return "application/octet-stream"
+	}
+}
+
+// consolePolicy lets the page load and reach its own host only. Not every
+// browser takes 'self' to include ws: and wss:, so those are written out.
+func consolePolicy(host string) string {
+	connect := "'self'"
+	if plainHost(host) {
+		connect += " ws://" + host + " wss://" + host
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src " + connect +
+		"; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+// plainHost keeps a made-up Host from adding to the policy.
+func plainHost(host string) bool {
+	if host == "" || len(host) > 255 {
+		return false
+	}
+	return !strings.ContainsFunc(host, func(c rune) bool {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		return !letter && !strings.ContainsRune(".:-[]", c)
+	})
+}
+
+// matches is the weak comparison of RFC 9110 section 13.1.2.
+func matches(ifNoneMatch, etag string) bool {
+	for tag := range strings.SplitSeq(ifNoneMatch, ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == etag || tag == "*" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,171 @@
+package push_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pushd/internal/account"
+	"pushd/internal/push"
+)
+
+func TestOnlineHasNoNulls(t *testing.T) {
+	s := service(t, newNode(), push.Options{})
+	b := ok(json.Marshal(ok(s.Online(t.Context(), reader, push.OnlineRequest{}))(t)))(t)
+	if string(b) != `{"connections":2,"sessions":1,"users":1,"platforms":{},"nodes":[]}` {
+		t.Errorf("reply %s", b)
+	}
+}
+
+func TestOnlineUsersClampsTheLimit(t *testing.T) {
+	s := service(t, newNode(), push.Options{})
+	for _, c := range []struct{ limit, want int }{{0, 100}, {-5, 1}, {1, 1}, {1000, 1000}, {1 << 40, 1000}} {
+		rep := ok(s.OnlineUsers(t.Context(), reader, push.OnlineUsersRequest{Limit: c.limit, Platform: "3", Cursor: "next"}))(t)
+		if got := len(rep.Users[0].Platforms); got != c.want {
+			t.Errorf("limit %d is taken as %d, want %d", c.limit, got, c.want)
+		}
+		if rep.Users[0].User != "ios" || rep.NextCursor != "next" {
+			t.Errorf("platform %q and cursor %q reached the directory", rep.Users[0].User, rep.NextCursor)
+		}
+	}
+	_, err := s.OnlineUsers(t.Context(), reader, push.OnlineUsersRequest{Cursor: "bad"})
+	wantCode(t, err, 400, "cursor")
+	_, err = s.OnlineUsers(t.Context(), reader, push.OnlineUsersRequest{Platform: "toaster"})
+	wantCode(t, err, 400, "platform")
+}
+
+func TestUserSessions(t *testing.T) {
+	n := newNode()
+	n.set("alice", "web", "ios")
+	s := service(t, n, push.Options{})
+	rep := ok(s.UserSessions(t.Context(), reader, push.UserSessionsRequest{User: "alice"}))(t)
+	if rep.User != "alice" || len(rep.Sessions) != 2 {
+		t.Errorf("reply %+v", rep)
+	}
+	_, err := s.UserSessions(t.Context(), reader, push.UserSessionsRequest{User: "bob"})
+	wantCode(t, err, 404, "bob")
+	_, err = s.UserSessions(t.Context(), reader, push.UserSessionsRequest{})
+	wantCode(t, err, 400, "")
+}
+
+func TestCheckUsers(t *testing.T) {
+	n := newNode()
+	n.set("alice", "web")
+	s := service(t, n, push.Options{})
+	rep := ok(s.CheckUsers(t.Context(), reader, push.CheckUsersRequest{Users: []string{"alice", "bob"}}))(t)
+	if len(rep.Online) != 1 || rep.Online[0].User != "alice" {
+		t.Errorf("reply %+v", rep)
+	}
+	_, err := s.CheckUsers(t.Context(), reader, push.CheckUsersRequest{Users: make([]string, push.MaxCheck+1)})
+	wantCode(t, err, 413, "at most 10000")
+}
+
+func TestKick(t *testing.T) {
+	n := newNode()
+	var log bytes.Buffer
+	s := service(t, n, push.Options{Log: logged(&log)})
+	rep := ok(s.Kick(t.Context(), admin, push.KickRequest{User: "bob", Platform: "1", Reason: "rude"}))(t)
+	if rep.Closed != 1 {
+		t.Errorf("reply %+v", rep)
+	}
+	for _, part := range []string{"msg=kick", "key=ops", "user=bob", "reason=rude", "closed=1"} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("the audit line lacks %s: %s", part, &log)
+		}
+	}
+	ok(s.Kick(t.Context(), admin, push.KickRequest{Session: "s1"}))(t)
+	if !slices.Equal(n.kicked, []string{"bob|web||rude", "||s1|"}) {
+		t.Errorf("kicked %v", n.kicked)
+	}
+	for name, c := range map[string]struct {
+		r    push.KickRequest
+		says string
+	}{
+		"nobody":       {push.KickRequest{Reason: "x"}, "give user or session"},
+		"both":         {push.KickRequest{User: "bob", Session: "s"}, "not both"},
+		"session's":    {push.KickRequest{Session: "s", Platform: "web"}, "platform goes with user"},
+		"long reason":  {push.KickRequest{User: "bob", Reason: strings.Repeat("x", 124)}, "at most 123"},
+		"bad reason":   {push.KickRequest{User: "bob", Reason: "\xff"}, "UTF-8"},
+		"bad platform": {push.KickRequest{User: "bob", Platform: "toaster"}, "platform"},
+		"bad user":     {push.KickRequest{User: strings.Repeat("x", 129)}, ""},
+		"bad session":  {push.KickRequest{Session: strings.Repeat("x", 129)}, "session"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.Kick(t.Context(), admin, c.r)
+			wantCode(t, err, 400, c.says)
+		})
+	}
+}
+
+func TestGroups(t *testing.T) {
+	n := newNode()
+	s := service(t, n, push.Options{})
+	ctx := t.Context()
+	user, spoil := borrowed("bob")
+	put := ok(s.PutGroup(ctx, admin, push.PutGroupRequest{Group: "team", Users: []string{user, "alice", user}}))(t)
+	spoil()
+	if put.Size != 2 {
+		t.Errorf("reply %+v", put)
+	}
+	got := ok(s.Group(ctx, admin, push.GroupRequest{Group: "team"}))(t)
+	if got.Size != 2 || !slices.Equal(got.Users, []string{"alice", "bob"}) {
+		t.Errorf("reply %+v", got)
+	}
+	n.set("carol", "web")
+	if rep := ok(s.GroupFromOnline(ctx, admin, push.GroupRequest{Group: "now"}))(t); rep.Size != 1 {
+		t.Errorf("reply %+v", rep)
+	}
+	ok(s.DeleteGroup(ctx, admin, push.GroupRequest{Group: "team"}))(t)
+	_, err := s.DeleteGroup(ctx, admin, push.GroupRequest{Group: "team"})
+	wantCode(t, err, 404, "no group team")
+	_, err = s.Group(ctx, admin, push.GroupRequest{Group: "team"})
+	wantCode(t, err, 404, "no group team")
+	_, err = s.PutGroup(ctx, admin, push.PutGroupRequest{Group: "team"})
+	wantCode(t, err, 400, "users is missing")
+	_, err = s.PutGroup(ctx, admin, push.PutGroupRequest{Group: "team", Users: []string{""}})
+	wantCode(t, err, 400, "")
+	for _, bad := range []string{"", "$x", "a\tb"} {
+		_, err = s.PutGroup(ctx, admin, push.PutGroupRequest{Group: bad, Users: []string{}})
+		wantCode(t, err, 400, "group")
+		_, err = s.Group(ctx, admin, push.GroupRequest{Group: bad})
+		wantCode(t, err, 400, "group")
+		_, err = s.GroupFromOnline(ctx, admin, push.GroupRequest{Group: bad})
+		wantCode(t, err, 400, "group")
+		_, err = s.DeleteGroup(ctx, admin, push.GroupRequest{Group: bad})
+		wantCode(t, err, 400, "group")
+	}
+}
+
+func BenchmarkPushToOneUser(b *testing.B) {
+	n := newNode()
+	n.deliver = func(push.Target) (push.Receipt, error) { return push.Receipt{Sessions: 1, Users: 1}, nil }
+	s := service(b, n, push.Options{})
+	r := push.PushRequest{Users: []string{"alice"}, Message: message(`{"text":"hi"}`)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Push(b.Context(), pusher, r); err != nil {
+			b.Fatal(err)
+		}
+		n.deliveries = n.deliveries[:0]
+	}
+}
+
+func BenchmarkPresence(b *testing.B) {
+	s := service(b, newNode(), push.Options{PresenceAll: true})
+	if _, err := s.PresenceSubscribe(b.Context(), alice, push.WatchRequest{}); err != nil {
+		b.Fatal(err)
+	}
+	users := make([]string, 1000)
+	for i := range users {
+		users[i] = fmt.Sprint("u", i)
+	}
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Presence(users[i%len(users)], account.Platform(1), i%2 == 0)
+		i++
+	}
+}
