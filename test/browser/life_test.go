@@ -91,6 +91,36 @@ func TestConnectionLost(t *testing.T) {
 	page.clean(between.address(), lost)
 }
 
+func TestHeartbeat(t *testing.T) {
+	server := start(t, "--heartbeat", "1s")
+	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page.login("alice")
+	page.fill("#filter", "HeartBeat")
+	page.until(`document.querySelectorAll('#rows > [data-kind="reply"]').length >= 4`)
+	page.shows("#status", "Online as alice")
+	page.clean(server.Listen)
+}
+
+// TestSilence has a connection that stays open and passes nothing on, which
+// only unanswered heartbeats can tell from one on which nothing happens.
+func TestSilence(t *testing.T) {
+	server := start(t, "--heartbeat", "1s")
+	between := startProxy(t, server.Listen)
+	page := open(t, launch(t), "http://"+between.address()+"/")
+	page.do(`const { PushClient } = await import("/client.js");
+		const silent = new PushClient({ user: "alice", timeout: 500 });
+		const closes = [];
+		silent.addEventListener("close", ({ detail }) => { closes.push(detail); silent.close(); });
+		silent.connect();`)
+	page.until(`silent.state === "online"`)
+	between.frozen.Store(true)
+	page.until(`closes.length > 0`)
+	if got := eval[string](page, "closes[0].code + ' ' + closes[0].reason"); got != "1006 no answer to a heartbeat" {
+		t.Errorf("closed: %s", got)
+	}
+	page.clean(between.address())
+}
+
 // TestCloseCodes asks the client's module what it does after each close code,
 // and how long it waits.
 func TestCloseCodes(t *testing.T) {

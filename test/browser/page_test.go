@@ -23,7 +23,7 @@ func TestSession(t *testing.T) {
 
 	page.fill("#token", "not-for-keeps")
 	page.login("alice")
-	page.frame("robot.Login", "alice", `"PlatId":"web"`)
+	page.frame("robot.Login", "alice", `"PlatId":"web"`, `"Token":"…"`)
 	page.shows("#s-platform", "web")
 	page.shows("#s-resumed", "no")
 	page.shows("#s-heartbeat", "every 20 s of 60 s allowed")
@@ -47,6 +47,7 @@ func TestSession(t *testing.T) {
 	page.shows("#connect", "Log in")
 	page.click("#connect")
 	page.shows("#status", "Online as alice")
+	page.until(`!document.body.textContent.includes("not-for-keeps")`)
 
 	page.click("#disconnect")
 	page.shows("#status", "Disconnected")
@@ -82,6 +83,7 @@ func TestFrames(t *testing.T) {
 	page.fill("#raw-text", `{"Module":"nobody","Action":"Home","Seq":9}`)
 	page.click("#raw-send")
 	page.frame("nobody.Home", "404")
+	page.shows("#toasts", "404 · nobody.Home")
 	page.fill("#topic", "$inner")
 	page.click("#subscribe button")
 	page.shows("#toasts", "400 · topic.Subscribe")
@@ -175,6 +177,7 @@ func TestEditorRefuses(t *testing.T) {
 	page.fill("#raw-text", `{"Module":"robot","Action":"Ping","Seq":77}`)
 	page.click("#raw-send")
 	page.frame("robot.Ping", "ok", `"Seq":77`)
+	page.shows("#raw-result", "code 0")
 	page.until(`document.querySelectorAll("#rows > li").length === 2`)
 	page.clean(server.Listen)
 }
@@ -232,7 +235,13 @@ func TestLooks(t *testing.T) {
 	page.shows("#raw-error", "Line 1")
 	page.named()
 	page.pictures(dir, "kicked", "session", "request")
-	page.clean(server.Listen)
+
+	page.click("#banner-now")
+	page.shows("#status", "Online as alice")
+	server.Stop(t)
+	page.shows("#status", "Waiting to reconnect")
+	page.pictures(dir, "waiting", "session")
+	page.clean(server.Listen, lost)
 }
 
 // pictures takes screenshots in both color schemes: of a wide and a middle
@@ -264,6 +273,9 @@ func (p *tab) picture(dir, name string, width, height int64) {
 		return scrollWidth > clientWidth;
 	})`) {
 		p.t.Errorf("%s: something sticks out of %s", name, box)
+	}
+	if width >= 1180 && eval[bool](p, `document.documentElement.scrollHeight > innerHeight`) {
+		p.t.Errorf("%s: the page as a whole scrolls", name)
 	}
 	image, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {

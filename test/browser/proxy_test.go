@@ -4,15 +4,17 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
-// proxy passes bytes between clients and a server, and can break all its
-// connections at once, as a network does.
+// proxy passes bytes between clients and a server, and can do what networks do:
+// break all connections at once, or lose everything without a word.
 type proxy struct {
 	listener net.Listener
 	target   string
 	running  sync.WaitGroup
+	frozen   atomic.Bool // what comes is lost
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -56,7 +58,7 @@ func (p *proxy) accept() {
 }
 
 func (p *proxy) pass(from, to net.Conn) {
-	_, _ = io.Copy(to, from) // either end is the end of both
+	_, _ = io.Copy(lossy{to, &p.frozen}, from) // either end is the end of both
 	from.Close()
 	to.Close()
 	p.mu.Lock()
@@ -73,4 +75,21 @@ func (p *proxy) cut() {
 	for conn := range p.conns {
 		conn.Close()
 	}
+}
+
+type lossy struct {
+	net.Conn
+	frozen *atomic.Bool
+}
+
+func (l lossy) Write(data []byte) (int, error) {
+	if l.frozen.Load() {
+		return len(data), nil
+	}
+	return l.Conn.Write(data)
+}
+
+// ReadFrom hides the one of net.Conn, which would pass Write by.
+func (l lossy) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{l}, r)
 }

@@ -1,6 +1,6 @@
 // The page: what the client tells is shown, what is clicked is asked of it.
 
-import { PushClient, RequestError } from "./client.js";
+import { PushClient } from "./client.js";
 import { bytes, element, FrameLog, milliseconds } from "./log.js";
 import { complain, Editor, Presence, Topics } from "./panels.js";
 import { Snippets } from "./snippets.js";
@@ -21,7 +21,7 @@ const snippets = new Snippets(() => ({
   platform: platform() || "web",
   token: $("token").value !== "",
 }));
-new Editor(client, (error) => toast(describe(error)));
+new Editor(client, attempt);
 
 // ── Connection ──────────────────────────────────────────────────────────────
 
@@ -34,7 +34,6 @@ const STATES = {
   closed: "Disconnected",
 };
 
-let loginFailed = false; // the last close was a refused login, told at the form
 let comeBack = 0; // when a reconnect is due, by performance.now()
 let since = 0; // when the session began
 let unseen = 0; // frames that came while a phone showed another part
@@ -42,6 +41,7 @@ let unseen = 0; // frames that came while a phone showed another part
 client.addEventListener("state", ({ detail: state }) => {
   $("status").dataset.state = state;
   $("status-text").textContent = state === "online" ? `Online as ${client.session.user}` : STATES[state];
+  document.title = state === "online" ? `${client.session.user} · pushd console` : "pushd console";
   if (state === "connecting") log.event("connecting", address.href);
   if (state === "open" && !client.session) log.event("connected", "The socket is open.");
   if (state === "open" || state === "online") $("banner").hidden = true;
@@ -77,26 +77,23 @@ client.addEventListener("session", ({ detail: session }) => {
 });
 
 client.addEventListener("close", ({ detail: { code, reason, title, text, delay, attempt: number } }) => {
-  $("banner").hidden = false;
+  // An end that was wished for needs no explanation, and a refused login has
+  // one at the form.
+  $("banner").hidden = code === 1000 && delay === null;
   $("banner").dataset.retry = String(delay !== null);
   $("banner-title").textContent = title;
   $("banner-code").textContent = code;
   // The reason of 1012 is for programs, and what it says is counted down.
-  const said = reason && !reason.startsWith("{") ? ` “${reason}”` : "";
-  const next = delay === null
-    ? code === 1000 ? "" : "This page stays away until you connect again."
-    : `Attempt ${number} in ${seconds(delay / 1000)}.`;
-  $("banner-text").textContent = `${text}${said} ${next}`.trim();
+  const said = reason && !reason.startsWith("{") ? `The reason given: “${reason}”.` : "";
+  const next = delay === null ? "This page stays away until you connect again." : `Attempt ${number} in ${seconds(delay / 1000)}.`;
+  $("banner-text").textContent = [text, said, next].filter(Boolean).join(" ");
   comeBack = delay === null ? 0 : performance.now() + delay;
   log.event(`closed ${code}`, [title, reason, delay === null ? "" : `reconnect in ${seconds(delay / 1000)}`].filter(Boolean).join(" · "), code !== 1000);
-  if (loginFailed) $("banner").hidden = delay === null;
-  loginFailed = false;
   tick();
 });
 
 client.addEventListener("problem", ({ detail: error }) => {
-  loginFailed = error.action === "Login" || !(error instanceof RequestError);
-  if (loginFailed) complain($("login-error"), describe(error));
+  if (error.action === "Login") complain($("login-error"), describe(error));
   else toast(describe(error));
 });
 
@@ -112,9 +109,7 @@ client.addEventListener("push", ({ detail: message }) => {
 client.addEventListener("frame", ({ detail: frame }) => {
   log.frame(frame);
   if (frame.dir === "in" && document.body.dataset.view !== "frames") unseen++;
-  const { Module, Action, Code } = frame.message ?? {};
-  if (frame.dir !== "in" || Code === undefined) return;
-  if (Code !== 0 && Module === "robot" && Action === "Error") toast(`${Code} · ${frame.message.Msg}`);
+  const { Action, Code } = frame.message ?? {};
   if (Action === "Ping" && Code === 0 && frame.took !== undefined) {
     $("rtt-ms").textContent = milliseconds(frame.took);
     $("rtt").hidden = false;
@@ -144,7 +139,11 @@ $("cancel").addEventListener("click", () => client.close());
 $("ping").addEventListener("click", () => attempt(client.ping()));
 $("heartbeat").addEventListener("click", () => attempt(client.request("robot", "HeartBeat")));
 $("logout").addEventListener("click", () => attempt(client.logout()));
-$("banner-now").addEventListener("click", () => (client.state === "waiting" ? client.reconnect() : connect()));
+$("banner-now").addEventListener("click", () => {
+  if (client.state === "waiting") return client.reconnect();
+  configure({ user: $("user").value.trim() }); // there may be another token now
+  return connect();
+});
 $("banner-stop").addEventListener("click", () => {
   if (client.state === "waiting") client.close();
   $("banner").hidden = true;

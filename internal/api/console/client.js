@@ -6,9 +6,8 @@
 //   client.addEventListener("push", ({ detail }) => show(detail.Data));
 //   client.connect();
 
-// How long a reply may take, and what may wait for one or for the network.
-// Beyond, a request fails at once instead of piling up in memory.
-const REPLY_TIMEOUT = 15_000;
+// What may wait for a reply or for the network. Beyond, a request fails at once
+// instead of piling up in memory.
 const MAX_PENDING = 1_000;
 const MAX_BUFFERED = 1 << 20;
 
@@ -94,6 +93,8 @@ export class RequestError extends Error {
  *   platform  a number or a name, "web" by default
  *   token     a string, or a function that returns a fresh one (or a promise)
  *   app, device  labels for whoever looks at the session
+ *   timeout   milliseconds that a reply may take, 15,000 by default; when
+ *             heartbeats go unanswered for so long, the connection is lost
  *
  * Events, each with its detail:
  *
@@ -121,7 +122,7 @@ export class PushClient extends EventTarget {
   #pending = []; // requests without reply, in the order in which they were sent
   #resume = null; // id of the session that a reconnect takes up again
   #attempt = 0;
-  #heard = 0; // frames received on this connection
+  #heard = 0; // when something came, by performance.now()
   #timers = { retry: 0, beat: 0, stable: 0 };
 
   constructor(options = {}) {
@@ -132,7 +133,7 @@ export class PushClient extends EventTarget {
   /** Changes options; a new user or platform starts without subscriptions. */
   configure(options) {
     const before = this.#options;
-    this.#options = { url: besideThisFile(), platform: "web", ...before, ...options };
+    this.#options = { url: besideThisFile(), platform: "web", timeout: 15_000, ...before, ...options };
     if (before.user !== this.#options.user || before.platform !== this.#options.platform) this.#forget();
   }
 
@@ -171,7 +172,7 @@ export class PushClient extends EventTarget {
     });
   }
 
-  /** Sends this text as it is: one request, whose reply is a "frame" event. */
+  /** Sends this text as it is: one request, answered as that of request(). */
   send(text) {
     let request = null;
     try {
@@ -179,9 +180,7 @@ export class PushClient extends EventTarget {
     } catch {
       // The server will say what it thinks of it.
     }
-    let failure;
-    this.#transmit(text, request, { resolve() {}, reject: (error) => (failure = error) });
-    if (failure) throw failure;
+    return new Promise((resolve, reject) => this.#transmit(text, request, { resolve, reject }));
   }
 
   /** Logs in again on the open connection, with the options as they are now. */
@@ -209,7 +208,7 @@ export class PushClient extends EventTarget {
   }
 
   heartbeat() {
-    this.send('{"Module":"robot","Action":"HeartBeat"}');
+    return this.send('{"Module":"robot","Action":"HeartBeat"}');
   }
 
   subscribe(topic) {
@@ -243,7 +242,6 @@ export class PushClient extends EventTarget {
     if (this.#ws) this.#abandon(this.#ws);
     const ws = new WebSocket(this.#options.url);
     this.#ws = ws;
-    this.#heard = 0;
     ws.onopen = () => this.#opened(ws);
     ws.onmessage = ({ data }) => this.#received(data);
     ws.onclose = ({ code, reason }) => this.#closed(ws, code, reason);
@@ -282,14 +280,14 @@ export class PushClient extends EventTarget {
     entry.timer = setTimeout(() => {
       this.#pending.splice(this.#pending.indexOf(entry), 1);
       reject(new RequestError("no reply in time", { ...named, temporary: true }));
-    }, REPLY_TIMEOUT);
+    }, this.#options.timeout);
     this.#pending.push(entry);
     ws.send(text);
     this.#emit("frame", { dir: "out", text, message: request });
   }
 
   #received(text) {
-    this.#heard++;
+    this.#heard = performance.now();
     let message = null;
     try {
       message = JSON.parse(text);
@@ -383,28 +381,25 @@ export class PushClient extends EventTarget {
   }
 
   // A heartbeat at every interval, the first at a random moment of it, so that
-  // clients which connected together don't beat together. Silence for a whole
-  // interval after one means that the connection is dead, which the browser
-  // itself may notice only after many minutes.
+  // clients which connected together don't beat together. A connection that
+  // swallows them is dead, which the browser may notice only after many minutes.
   #beat(interval) {
-    let heard = -1;
+    let asked = 0; // when the first heartbeat was sent of those without answer
     const tick = () => {
-      if (heard === this.#heard) {
-        const ws = this.#ws;
-        this.#abandon(ws);
-        this.#closed(ws, 1006, "no answer to a heartbeat"); // what the browser would say, later
-        return;
-      }
-      heard = this.#heard;
-      try {
-        this.heartbeat();
-      } catch {
-        // Too much is waiting already; the next beat finds out why.
-      }
+      const now = performance.now();
+      if (this.#heard >= asked) asked = now;
+      else if (now - asked >= this.#options.timeout) return this.#silent();
+      this.heartbeat().catch(() => {}); // judged by the next beat
       this.#timers.beat = setTimeout(tick, interval);
     };
     clearTimeout(this.#timers.beat);
     this.#timers.beat = setTimeout(tick, Math.random() * interval);
+  }
+
+  #silent() {
+    const ws = this.#ws;
+    this.#abandon(ws);
+    this.#closed(ws, 1006, "no answer to a heartbeat"); // the code that the browser would give, later
   }
 
   #closed(ws, code, reason, { title, text, retry, after, atLeast = 0 } = verdict(code, reason)) {

@@ -12,12 +12,68 @@ export function parse(text) {
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    const at = /position (\d+)/.exec(error.message);
-    const before = at ? text.slice(0, Number(at[1])) : "";
-    const line = before.split("\n").length;
-    const column = before.length - before.lastIndexOf("\n");
-    const what = error.message.replace(/ \(line \d+ column \d+\)| at position \d+| in JSON.*$/g, "");
-    return { error: at ? `Line ${line}, column ${column}: ${what}` : what };
+    // Each browser words it in its own way, and few say where.
+    const fault = findFault(text);
+    if (!fault) return { error: error.message };
+    const before = text.slice(0, fault.at).split("\n");
+    return { error: `Line ${before.length}, column ${before.at(-1).length + 1}: ${fault.expected} expected.` };
+  }
+}
+
+const SPACE = /[ \t\n\r]*/y;
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
+const VALUE = new RegExp(`${STRING.source}|-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null`, "y");
+
+// Where text stops being JSON, and what should stand there.
+function findFault(text) {
+  let at = 0;
+  const open = []; // the brackets that are still to be closed
+  const take = (pattern) => {
+    pattern.lastIndex = at;
+    const found = pattern.test(text);
+    if (found) at = pattern.lastIndex;
+    return found;
+  };
+  const sign = (...signs) => {
+    take(SPACE);
+    const is = signs.includes(text[at]);
+    if (is) at++;
+    return is && text[at - 1];
+  };
+  const name = () => {
+    take(SPACE);
+    if (!take(STRING)) return "a name in double quotes";
+    return sign(":") ? "" : "a colon";
+  };
+
+  for (let needsValue = true; ;) {
+    let expected = "";
+    if (needsValue) {
+      const bracket = sign("{", "[");
+      const close = { "{": "}", "[": "]" }[bracket];
+      if (!bracket) {
+        if (!take(VALUE)) expected = "a value";
+        needsValue = false;
+      } else if (sign(close)) {
+        needsValue = false;
+      } else {
+        open.push(close);
+        if (close === "}") expected = name();
+      }
+    } else if (open.length === 0) {
+      take(SPACE);
+      if (at === text.length) return null;
+      expected = "the end";
+    } else {
+      const close = open.at(-1);
+      const found = sign(",", close);
+      if (found === close) open.pop();
+      else if (found) {
+        needsValue = true;
+        if (close === "}") expected = name();
+      } else expected = `a comma or ${close}`;
+    }
+    if (expected) return { at, expected };
   }
 }
 

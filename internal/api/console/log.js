@@ -11,6 +11,9 @@ const MAX_KEPT = 16 << 20;
 // Longer texts are shown without indentation and colors.
 const MAX_COLORED = 256 << 10;
 
+// The list is shown to others and saved to files: tokens stay out of it.
+const TOKEN = /("Token"\s*:\s*")(?:[^"\\]|\\.)+/g;
+
 const clock = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false,
 });
@@ -41,7 +44,8 @@ export class FrameLog {
   #kept = 0; // length of their texts
   #next = 0; // number of the next entry
   #drawn = 0; // entries from this number on are not drawn yet
-  #below = 0; // rows added while the reader was further up
+  #stuck = true; // to the end, until the reader scrolls up or opens a row
+  #below = 0; // rows added while it was not
   #scheduled = false;
   #filter = { text: "", kind: "all" };
   #expanded = false;
@@ -52,7 +56,8 @@ export class FrameLog {
     this.#jump = jump;
     this.#changed = changed;
     jump.addEventListener("click", () => this.#toEnd());
-    list.addEventListener("scroll", () => this.#atEnd() && this.#noneBelow(), { passive: true });
+    list.addEventListener("scroll", () => this.#look(), { passive: true });
+    new ResizeObserver(() => this.#stuck && this.#toEnd()).observe(list);
     list.addEventListener("click", (event) => this.#clicked(event));
     list.addEventListener("keydown", (event) => this.#moved(event));
   }
@@ -60,6 +65,7 @@ export class FrameLog {
   /** A frame as the client tells it: { dir, text, message, took }. */
   frame({ dir, text, message, took }) {
     const size = encoder.encode(text).length;
+    if (dir === "out") text = text.replace(TOKEN, "$1…");
     this.totals[dir]++;
     this.totals[`${dir}Bytes`] += size;
     const { Module, Action, Code } = message ?? {};
@@ -153,14 +159,13 @@ export class FrameLog {
   }
 
   #draw() {
-    const stick = this.#atEnd();
     const rows = this.#fresh().filter((entry) => this.#matches(entry)).map((entry) => this.#row(entry));
     this.#drawn = this.#next;
     this.#list.append(...rows);
     const oldest = this.#entries[0]?.n ?? this.#next;
     while (this.#list.firstElementChild?.entry.n < oldest) this.#list.firstElementChild.remove();
     this.#reachable();
-    if (stick) this.#toEnd();
+    if (this.#stuck) this.#toEnd();
     else if (rows.length > 0) {
       this.#below += rows.length;
       this.#jump.textContent = `↓ ${this.#below} new`;
@@ -224,6 +229,7 @@ export class FrameLog {
     if (!head) return;
     this.#focus(head);
     this.#toggle(row, head.getAttribute("aria-expanded") !== "true");
+    this.#look();
   }
 
   // The arrow keys go from row to row.
@@ -253,12 +259,14 @@ export class FrameLog {
     if (heads.length > 0) heads[heads.length - 1].tabIndex = 0;
   }
 
-  #atEnd() {
+  #look() {
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
-    return scrollHeight - scrollTop - clientHeight < 40;
+    this.#stuck = scrollHeight - scrollTop - clientHeight < 40;
+    if (this.#stuck) this.#noneBelow();
   }
 
   #toEnd() {
+    this.#stuck = true;
     this.#list.scrollTop = this.#list.scrollHeight;
     this.#noneBelow();
   }

@@ -1,7 +1,7 @@
 // The panels that send requests: topics, presence, and the editor.
 
 import { layout, parseObject, parseRequest } from "./json.js";
-import { element } from "./log.js";
+import { element, milliseconds } from "./log.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -170,12 +170,11 @@ const examples = [
 
 export class Editor {
   #client;
-  #failed;
+  #attempt;
 
-  /** failed shows an error that sending met. */
-  constructor(client, failed) {
+  constructor(client, attempt) {
     this.#client = client;
-    this.#failed = failed;
+    this.#attempt = attempt;
     const text = $("raw-text");
     text.value = JSON.stringify(examples[0][1], null, 2);
     for (const [name] of examples) {
@@ -210,16 +209,15 @@ export class Editor {
   }
 
   // What is typed is sent as it is, so that large numbers keep their digits.
-  #send(event) {
+  async #send(event) {
     event.preventDefault();
+    $("raw-result").textContent = "";
     if (!this.#check()) {
       $("raw-text").focus();
       return;
     }
-    try {
-      this.#client.send($("raw-text").value.trim());
-    } catch (error) {
-      this.#failed(error);
-    }
+    const start = performance.now();
+    const { ok } = await this.#attempt(this.#client.send($("raw-text").value.trim()));
+    if (ok) $("raw-result").textContent = `Answered with code 0 after ${milliseconds(performance.now() - start)} ms.`;
   }
 }

@@ -15,11 +15,12 @@ const client = new PushClient({
   user: ${quote(user)},
   platform: ${quote(platform)},${token ? "\n  token," : ""}
 });
-client.addEventListener("push", ({ detail: { Module, Action, Data } }) => {
-  console.log(Module, Action, Data);
+client.addEventListener("push", ({ detail }) => {
+  console.log(detail.Module, detail.Action, detail.Data);
 });
-client.addEventListener("close", ({ detail: { code, title, delay } }) => {
-  console.log(code, title, delay === null ? "stays away" : "comes back");
+client.addEventListener("close", ({ detail }) => {
+  // delay says when it comes back; null is never
+  console.log(detail.code, detail.title, detail.delay);
 });
 client.connect();
 `;
@@ -45,7 +46,7 @@ ws.onclose = ({ code, reason }) => {
 };
 
 const hints = {
-  client: "Logs in, heartbeats, reconnects as the close code says, and resumes its topics. client.js is one file without dependencies; copy it if you would rather serve it yourself. Pages of another host need their origin in the server’s option origins.",
+  client: "For a module script. Logs in, heartbeats, reconnects as the close code says, and resumes its topics. client.js is one file without dependencies; copy it if you would rather serve it yourself. Pages of another host need their origin in the server’s option origins.",
   plain: "The protocol without a library: log in, heartbeat, receive. It does not reconnect. Pages of another host need their origin in the server’s option origins.",
 };
 
