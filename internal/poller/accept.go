@@ -64,7 +64,6 @@ func (l *Loop) closeListener() {
 	}
 	l.detach(l.accept)
 	l.listener, l.paused = -1, false
-	l.dead = append(l.dead, l.accept)
 }
 
 // adopt makes a connection of an accepted socket.
@@ -90,6 +89,6 @@ func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 		c.release(PeerGone)
 		return
 	}
-	c.watched = true
+	c.set(watched)
 	c.arm(l.Now() + ticks(s.opts.HandshakeTimeout))
 }

@@ -76,7 +76,6 @@ func (c *Conn) feedHandshake(data []byte) (rest []byte) {
 	}
 	c.state = stateOpen
 	c.seen = l.Now()
-	c.opened = uint32(time.Now().Unix())
 	l.stats.Handshakes.Add(1)
 	l.stats.Connections.Add(1)
 	c.rearm()
@@ -266,7 +265,7 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 		if refused := s.peers.enter(u.conn.address, time.Now()); refused != "" {
 			return nil, u.refuseWith(http.StatusServiceUnavailable, refused, "too many connections from this address")
 		}
-		u.conn.limited = true
+		u.conn.set(limited)
 	}
 	return nil, nil
 }
