@@ -35,7 +35,7 @@ func (c *collect) opened(p *peer, _ *poller.Handshake) {
 	c.mu.Unlock()
 }
 
-func (c *collect) wait(t *testing.T, n int) []*peer {
+func (c *collect) wait(t testing.TB, n int) []*peer {
 	t.Helper()
 	var peers []*peer
 	eventually(t, "connections are open", func() bool {

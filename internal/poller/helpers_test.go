@@ -66,14 +66,14 @@ func echo(p *peer, b []byte) { p.WriteMessage(b) }
 
 type server struct {
 	*poller.Server
-	t       *testing.T
+	t       testing.TB
 	addr    string
 	log     *logBuffer
 	metrics *metrics.Metrics
 }
 
 // start runs a server of one loop, unless opts say otherwise, until the test ends.
-func start(t *testing.T, h hooks, opts poller.Options) *server {
+func start(t testing.TB, h hooks, opts poller.Options) *server {
 	t.Helper()
 	if opts.Loops == 0 {
 		opts.Loops = 1
@@ -120,7 +120,7 @@ func (l *logBuffer) String() string {
 // client is a raw connection with deadlines.
 type client struct {
 	net.Conn
-	t  *testing.T
+	t  testing.TB
 	br *bufio.Reader
 }
 
@@ -242,7 +242,7 @@ func (c *client) expectClose(code int) {
 }
 
 // eventually waits for a condition that another goroutine brings about.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if ok() {
@@ -263,3 +263,5 @@ func (s *server) on(f func()) {
 	}
 	<-done
 }
+
+var never time.Time // no deadline
