@@ -124,6 +124,10 @@ func New(loops Loops, opt Options) (*Hub, error) {
 		loops: make([]*loop, n),
 		hash:  func(user string) uint64 { return maphash.String(seed, user) },
 	}
+	for i := range h.users {
+		h.users[i].chains.keyOf = func(s *Session) uint64 { return h.hash(s.User) }
+		h.sessions[i].byID.keyOf = func(s *Session) uint64 { return s.ID }
+	}
 	h.apps.init()
 	for i := range h.loops {
 		var key [32]byte
