@@ -1,9 +1,11 @@
 package gateway_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,9 +19,6 @@ import (
 	"pushd/internal/gateway"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
-
-	"bufio"
-	"net"
 )
 
 func TestMain(m *testing.M) {

@@ -209,6 +209,7 @@ func (e expiryHeap) Len() int           { return len(e) }
 func (e expiryHeap) Less(i, j int) bool { return e[i].expires.Before(e[j].expires) }
 func (e expiryHeap) Swap(i, j int)      { e[i], e[j] = e[j], e[i]; e[i].index, e[j].index = i, j }
 func (e *expiryHeap) Push(p any)        { p.(*heldPush).index = len(*e); *e = append(*e, p.(*heldPush)) }
+
 func (e *expiryHeap) Pop() any {
 	old := *e
 	last := old[len(old)-1]
