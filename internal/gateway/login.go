@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -89,7 +90,7 @@ func (g *Gateway) verify(token, user string) (expires time.Time, err error) {
 
 // refuseToken counts, and ends a connection that only guesses.
 func (s *Session) refuseToken(cause error) {
-	s.gateway.log.Debug("token refused", "address", s.Address(), "cause", errors.Unwrap(cause))
+	s.gateway.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(cause)))
 	if s.refused++; s.refused >= maxLoginFailures {
 		s.Close(closeBadToken, "too many refused tokens", reasonBadToken)
 	}
@@ -122,7 +123,7 @@ func (s *Session) loginByHandshake(token, query string) {
 		case errors.Is(err, account.ErrExpired):
 			s.Close(closeTokenExpired, e.Msg, reasonTokenExpired)
 		case e.Code == codec.CodeUnauthorized:
-			g.log.Debug("token refused", "address", s.Address(), "cause", errors.Unwrap(err))
+			g.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(err)))
 			s.Close(closeBadToken, e.Msg, reasonBadToken)
 		default:
 			s.answer(&j.request, j.module, j.action, nil, err)

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -24,7 +25,7 @@ func (c *Conn) handOff(read []byte) {
 	if err != nil {
 		l.server.metrics.Fault("handoff")
 		if l.logEvery("handoff") {
-			l.server.log.Error("cannot hand an HTTP request over", "error", err)
+			l.server.log.Error("cannot hand an HTTP request over", slog.Any("error", err))
 		}
 		c.release(HandshakeFailed)
 		return

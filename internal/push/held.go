@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"container/list"
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -248,7 +249,7 @@ func (s *Service) deliverHeld(ctx context.Context) {
 		for i, p := range pushes {
 			r, err := s.ports.Deliverer.Deliver(ctx, Target{Users: []string{p.user}, Platforms: p.names}, p.frame)
 			if err != nil || r.Sessions == 0 {
-				s.log.Debug("held push not delivered yet", "user", p.user, "cause", err)
+				s.log.Debug("held push not delivered yet", slog.String("user", p.user), slog.Any("cause", err))
 				s.held.add(pushes[i:]...)
 				s.held.mark(p.user)
 				break
