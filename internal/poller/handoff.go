@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,12 +47,17 @@ func netConn(fd int) (*net.TCPConn, error) {
 	}
 	syscall.CloseOnExec(dup)
 	f := os.NewFile(uintptr(dup), "tcp")
-	defer f.Close()
+	defer func() { _ = f.Close() }() // FileConn made a descriptor of its own
 	conn, err := net.FileConn(f)
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.TCPConn), nil
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		_ = conn.Close()
+		return nil, fmt.Errorf("socket %d is a %T, not TCP", fd, conn)
+	}
+	return tcp, nil
 }
 
 // prefixConn is a connection some of whose input was already read. It embeds the
