@@ -125,7 +125,7 @@ func TestSlowConsumer(t *testing.T) {
 	go func() {
 		n := 0
 		for ; n < messages; n++ {
-			if _, err := ws.ReadFrame(good.br); err != nil {
+			if _, err := readFrame(good.br); err != nil {
 				break
 			}
 		}

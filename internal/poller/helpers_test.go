@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -196,10 +197,27 @@ func frame(fin bool, op ws.OpCode, payload []byte) []byte {
 	return b.Bytes()
 }
 
+// maxFrame bounds what a test takes for one frame.
+const maxFrame = 32 << 20
+
+// readFrame reads a whole frame that the server sent.
+func readFrame(r io.Reader) (ws.Frame, error) {
+	h, err := ws.ReadHeader(r)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if h.Length > maxFrame {
+		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", h.Length)
+	}
+	payload := make([]byte, h.Length)
+	_, err = io.ReadFull(r, payload)
+	return ws.Frame{Header: h, Payload: payload}, err
+}
+
 // frame reads one frame.
 func (c *client) frame() ws.Frame {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.br)
+	f, err := readFrame(c.br)
 	if err != nil {
 		c.t.Fatal("waiting for a frame:", err)
 	}
@@ -209,7 +227,7 @@ func (c *client) frame() ws.Frame {
 // expect reads one text message.
 func (c *client) expect(want string) {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.br)
+	f, err := readFrame(c.br)
 	if err != nil {
 		c.t.Fatalf("waiting for %q: %v", want, err)
 	}
@@ -223,7 +241,7 @@ func (c *client) expect(want string) {
 func (c *client) expectClose(code int) {
 	c.t.Helper()
 	for {
-		f, err := ws.ReadFrame(c.br)
+		f, err := readFrame(c.br)
 		if err != nil {
 			c.t.Fatalf("waiting for close %d: %v", code, err)
 		}

@@ -38,7 +38,7 @@ func FuzzStream(f *testing.F) {
 			t.Fatalf("in one piece: %q\nin two at %d: %q", whole, cut, parts)
 		}
 		for r := bytes.NewReader(whole); r.Len() > 0; {
-			fr, err := ws.ReadFrame(r)
+			fr, err := readFrame(r)
 			if err != nil {
 				t.Fatalf("the answer ends inside a frame: %q", whole)
 			}

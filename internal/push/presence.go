@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -186,6 +187,6 @@ func (s *Service) announce(ctx context.Context, topic, action string, users []On
 		_, err = s.ports.Deliverer.Deliver(ctx, Target{Topics: []string{topic}}, frame)
 	}
 	if err != nil {
-		s.log.Warn("presence digest not delivered", "topic", topic, "action", action, "cause", err)
+		s.log.Warn("presence digest not delivered", slog.String("topic", topic), slog.String("action", action), slog.Any("cause", err))
 	}
 }
