@@ -221,7 +221,7 @@ func TestHundredLoginsAtOnce(t *testing.T) {
 			<-begin
 			_ = wsutil.WriteClientText(c.Conn, []byte(`{"Module":"robot","Action":"Login","Data":{"UserId":"alice","PlatId":"web"}}`))
 			for {
-				f, err := ws.ReadFrame(c.r)
+				f, err := readFrame(c.r)
 				if err != nil {
 					codes <- 0 // the survivor, when the test closes it
 					return
