@@ -77,7 +77,7 @@ func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o A
 		table = slices.DeleteFunc(table, func(r route) bool { return strings.HasPrefix(r.path, "/debug/pprof/") })
 	}
 	a.table, a.logRequests = newTable(table), o.LogRequests
-	a.init(o.Concurrency, o.Log)
+	a.init(o.Concurrency, true, o.Log)
 	return a
 }
 

@@ -233,6 +233,9 @@ func TestBrokenRequests(t *testing.T) {
 					Message string
 				}
 			}
+			if resp.StatusCode == 417 && c.status == 417 {
+				return // fasthttp's own, before there is a request
+			}
 			if err := json.Unmarshal([]byte(resp.body), &e); err != nil || e.Error.Code == 0 || e.Error.Message == "" {
 				t.Errorf("reply %d %q: %v", resp.StatusCode, resp.body, err)
 			}

@@ -67,7 +67,7 @@ type door struct {
 	closed    bool           // guarded by mu
 }
 
-func (d *door) init(concurrency int, log *slog.Logger) {
+func (d *door) init(concurrency int, keepAlive bool, log *slog.Logger) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}

@@ -56,7 +56,9 @@ func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
 	}
 	p.name, p.metrics, p.before = "public", m, p.cors
 	p.table = newTable(routes)
-	p.init(o.Concurrency, o.Log)
+	// One request a connection: a proxy that kept one open might send a WebSocket
+	// handshake on it next, and only the event loops can answer that.
+	p.init(o.Concurrency, false, o.Log)
 	return p, nil
 }
 

@@ -144,6 +144,11 @@ func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (reply
 		}
 	}
 	err = s.do(ctx, func() error {
+		if g.verifier != nil && s.PeerClosed() {
+			// It gave up while its token was verified, and may be back on another
+			// connection already: this login must not replace that one.
+			s.Abort(poller.PeerGone)
+		}
 		reply, err = s.enter(who, resume)
 		return err
 	})

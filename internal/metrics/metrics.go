@@ -60,6 +60,10 @@ func New(loops int) *Metrics {
 		}, []string{"listener", "method", "route", "status"}),
 		requests: newRequests(),
 	}
+	// A counter that appears with its first fault shows no increase.
+	for _, kind := range []string{"panic", "accept", "epoll_add", "handoff", "workers_full", "delivery_busy"} {
+		m.faults.WithLabelValues(kind)
+	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

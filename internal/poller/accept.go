@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/cloudwego/netpoll"
 )
@@ -71,25 +72,41 @@ func (l *Loop) closeListener() {
 func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 	s := l.server
 	if limit := s.opts.MaxConnections; limit > 0 && s.open.Load()+s.handed.Load() >= int64(limit) {
-		s.metrics.Refused("max_connections")
-		if l.logEvery("max_connections") {
-			s.log.Warn("connections refused with 503: max-connections reached", slog.Int("max", limit))
-		}
-		_, _ = rawWrite(fd, []byte(busyReply))
-		_ = syscall.Close(fd)
+		l.turnAway(fd, "max_connections")
 		return
+	}
+	// Behind a trusted proxy the client's address comes with the handshake.
+	count := s.peers != nil && !anyContains(s.opts.TrustedProxies, peer.Addr())
+	if count {
+		if refused := s.peers.enter(peer.Addr().As16(), time.Now()); refused != "" {
+			l.turnAway(fd, refused)
+			return
+		}
 	}
 	defer l.guard(nil)
 	c, h := s.newConn()
 	c.attach(l, fd, peer, h)
+	if count {
+		c.set(limited)
+	}
 	if err := c.op.Control(netpoll.PollReadable); err != nil {
 		s.metrics.Fault("epoll_add")
 		if l.logEvery("epoll_add") {
-			s.log.Error("cannot watch a connection", slog.Any("error", err), slog.String("cure", "raise fs.epoll.max_user_watches"))
+			s.log.Error("cannot watch a connection", slog.String("error", err.Error()), slog.String("cure", "raise fs.epoll.max_user_watches"))
 		}
 		c.release(PeerGone)
 		return
 	}
 	c.set(watched)
 	c.arm(l.Now() + ticks(s.opts.HandshakeTimeout))
+}
+
+// turnAway answers a dial that goes over a limit; the limit is the metric label.
+func (l *Loop) turnAway(fd int, limit string) {
+	l.server.metrics.Refused(limit)
+	if l.logEvery(limit) {
+		l.server.log.Warn("connections refused with 503", slog.String("limit", limit))
+	}
+	_, _ = rawWrite(fd, []byte(busyReply))
+	_ = syscall.Close(fd)
 }

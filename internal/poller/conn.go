@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloudwego/netpoll"
+	"golang.org/x/sys/unix"
 
 	"pushd/internal/wheel"
 )
@@ -114,6 +115,20 @@ func (c *Conn) Seen() uint32 { return c.seen }
 
 // Open tells whether messages can still be written.
 func (c *Conn) Open() bool { return c.state == stateOpen }
+
+// PeerClosed tells whether the peer has ended its side, also where the loop has
+// not come to see it because the connection is paused. It is a system call.
+func (c *Conn) PeerClosed() bool {
+	if c.state == stateClosed || c.is(hungUp) {
+		return true
+	}
+	fds := []unix.PollFd{{Fd: int32(c.op.FD), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
+}
+
+// Abort ends the connection at once, without a Close frame.
+func (c *Conn) Abort(why Reason) { c.release(why) }
 
 // SetDeadline arms Handler.Expired for a tick of the loop's clock, instead of
 // the deadline set before. 0 disarms it.

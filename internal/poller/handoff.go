@@ -34,6 +34,10 @@ func (c *Conn) handOff(read []byte) {
 	}
 	prefixed := &prefixConn{TCPConn: conn, prefix: append([]byte(nil), read...), server: l.server}
 	l.server.handed.Add(1)
+	if c.is(limited) {
+		c.unset(limited)
+		prefixed.counted, prefixed.address = true, c.address
+	}
 	c.release(HandedOff)
 	if !l.server.opts.Handoff(prefixed) {
 		l.server.metrics.Refused("http_busy")
@@ -69,12 +73,18 @@ type prefixConn struct {
 	prefix []byte
 	server *Server
 	closed atomic.Bool
+
+	counted bool // in the per-address limit, under address
+	address [16]byte
 }
 
-// Close gives the descriptor back, and its place under MaxConnections.
+// Close gives the descriptor back, and its places under the limits.
 func (p *prefixConn) Close() error {
 	if p.closed.CompareAndSwap(false, true) {
 		p.server.handed.Add(-1)
+		if p.counted {
+			p.server.peers.leave(p.address)
+		}
 	}
 	return p.TCPConn.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+	"unicode"
 
 	"github.com/gobwas/ws"
 )
@@ -132,7 +133,7 @@ func (u *upgrader) init(l *Loop) {
 		ReadBufferSize:  l.server.opts.MaxHeader,
 		WriteBufferSize: 512,
 		OnRequest:       u.onRequest,
-		OnHost:          func(v []byte) error { u.host = append(u.host[:0], v...); return nil },
+		OnHost:          u.onHost,
 		OnHeader:        u.onHeader,
 		ProtocolCustom:  u.onProtocol,
 		OnBeforeUpgrade: u.onBeforeUpgrade,
@@ -161,8 +162,8 @@ func (u *upgrader) upgrade(c *Conn, head []byte) bool {
 		c.refuse(http.StatusBadRequest, "bad_request", "a WebSocket handshake is a GET request")
 		return false
 	}
-	if key := headerValue(head, "Sec-WebSocket-Key"); key != nil && !validKey(key) {
-		c.refuse(http.StatusBadRequest, "bad_request", "Sec-WebSocket-Key is not 16 bytes in base64")
+	if key, more := headerValue(head, "Sec-WebSocket-Key"); key != nil && (more || !validKey(key)) {
+		c.refuse(http.StatusBadRequest, "bad_request", "Sec-WebSocket-Key is not 16 bytes in base64, once")
 		return false
 	}
 	u.conn, u.head = c, head
@@ -194,6 +195,14 @@ func (u *upgrader) onRequest(target []byte) error {
 		return u.refuseWith(http.StatusBadRequest, "bad_request", "the query string cannot be read")
 	}
 	u.token = append(u.token[:0], values.Get("token")...)
+	return nil
+}
+
+func (u *upgrader) onHost(value []byte) error {
+	if len(u.host) > 0 || bytes.ContainsFunc(value, unicode.IsControl) {
+		return u.refuseWith(http.StatusBadRequest, "bad_request", "a request has one Host")
+	}
+	u.host = append(u.host, value...)
 	return nil
 }
 
@@ -263,7 +272,7 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 			trusted = false
 		}
 	}
-	if s.peers != nil && !trusted {
+	if s.peers != nil && !trusted && !u.conn.is(limited) {
 		if refused := s.peers.enter(u.conn.address, time.Now()); refused != "" {
 			return nil, u.refuseWith(http.StatusServiceUnavailable, refused, "too many connections from this address")
 		}
@@ -283,16 +292,20 @@ func (u *upgrader) refuseWith(status int, reason, text string) error {
 	return ws.RejectConnectionError(options...)
 }
 
-// headerValue finds a header in a request without parsing the rest of it.
-func headerValue(head []byte, name string) []byte {
+// headerValue finds a header in a request without parsing the rest of it; more
+// tells that it is there again.
+func headerValue(head []byte, name string) (value []byte, more bool) {
 	for len(head) > 0 {
 		var line []byte
 		line, head, _ = bytes.Cut(head, []byte("\r\n"))
 		if len(line) > len(name) && line[len(name)] == ':' && bytes.EqualFold(line[:len(name)], []byte(name)) {
-			return bytes.TrimSpace(line[len(name)+1:])
+			if value != nil {
+				return value, true
+			}
+			value = bytes.TrimSpace(line[len(name)+1:])
 		}
 	}
-	return nil
+	return value, false
 }
 
 // validKey checks a Sec-WebSocket-Key: 16 bytes in base64.

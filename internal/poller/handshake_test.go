@@ -35,6 +35,9 @@ func TestHandshakeStatus(t *testing.T) {
 		{name: "connection close", request: replace("Connection: Upgrade", "Connection: close"), want: "400"},
 		{name: "no upgrade", request: replace("Upgrade: websocket\r\n", ""), want: "400"},
 		{name: "upgrade to h2c", request: replace("Upgrade: websocket", "Upgrade: h2c"), want: "400"},
+		{name: "two hosts", request: request("Host: example.com\r\n"), want: "400"},
+		{name: "control character in host", request: replace("Host: example.com", "Host: exa\x00mple.com"), want: "400"},
+		{name: "two keys", request: request("Sec-WebSocket-Key: " + key + "\r\n"), want: "400"},
 		{name: "no host", request: replace("Host: example.com\r\n", ""), want: "400"},
 		{name: "with a body", request: request("Content-Length: 5\r\n"), want: "400"},
 		{name: "chunked", request: request("Transfer-Encoding: chunked\r\n"), want: "400"},
@@ -291,7 +294,6 @@ func TestConnectionLimits(t *testing.T) {
 		a := s.open()
 		s.open()
 		c := s.dial()
-		c.send([]byte(request()))
 		if head := c.response(); !strings.HasPrefix(head, "HTTP/1.1 503") || !strings.Contains(head, "Retry-After") {
 			t.Fatal(head)
 		}
@@ -302,15 +304,40 @@ func TestConnectionLimits(t *testing.T) {
 	t.Run("of one address", func(t *testing.T) {
 		s := start(t, hooks{message: echo}, poller.Options{MaxPerAddress: 2})
 		a := s.open()
-		s.open()
+		s.dial() // a silent one counts too
 		c := s.dial()
-		c.send([]byte(request()))
 		if head := c.response(); !strings.HasPrefix(head, "HTTP/1.1 503") || !strings.Contains(head, "Retry-After") {
 			t.Fatal(head)
 		}
 		a.Close()
 		eventually(t, "a place is free", func() bool { return s.Connections() == 1 })
 		s.open()
+	})
+	t.Run("handed-off connections count until they are closed", func(t *testing.T) {
+		handed := make(chan net.Conn, 1)
+		s := start(t, hooks{}, poller.Options{MaxConnections: 1, MaxPerAddress: 1, Handoff: func(c net.Conn) bool { handed <- c; return true }})
+		s.dial().send([]byte("GET / HTTP/1.1\r\n"))
+		conn := <-handed
+		if head := s.dial().response(); !strings.HasPrefix(head, "HTTP/1.1 503") {
+			t.Fatal(head)
+		}
+		conn.Close()
+		conn.Close()
+		s.open()
+	})
+	t.Run("handshakes in a second", func(t *testing.T) {
+		s := start(t, hooks{}, poller.Options{HandshakeRate: 3})
+		refused := 0
+		for range 10 {
+			c := s.dial()
+			c.send([]byte(request()))
+			if strings.HasPrefix(c.response(), "HTTP/1.1 503") {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("ten handshakes at once, three a second allowed, none refused")
+		}
 	})
 	t.Run("a trusted proxy's own address is exempt", func(t *testing.T) {
 		s := start(t, hooks{}, poller.Options{MaxPerAddress: 1, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})

@@ -46,6 +46,7 @@ type Server struct {
 	loops   []*Loop
 
 	open    atomic.Int64 // sockets accepted and not yet closed or handed off
+	handed  atomic.Int64 // sockets handed off and not yet closed
 	peers   *addressLimit
 	addr    net.Addr // set by Listen
 	running bool     // set by Listen
@@ -77,6 +78,10 @@ func New(newConn NewConn, m *metrics.Metrics, log *slog.Logger, opts Options) (*
 // connections) and starts the loops. Port 0 picks a free port; Addr tells which.
 // After an error only Shutdown is left to call.
 func (s *Server) Listen(ctx context.Context, addr string) error {
+	addr, err := probe(ctx, addr)
+	if err != nil {
+		return err
+	}
 	for _, l := range s.loops {
 		fd, bound, err := listenReusePort(ctx, addr)
 		if err != nil {
@@ -210,6 +215,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// probe binds the address once without SO_REUSEPORT and lets go of it: with the
+// option a second server on the same port would start without a word and get
+// half of the clients. It returns the address with its port chosen.
+func probe(ctx context.Context, addr string) (string, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
 }
 
 // listenReusePort binds one more listening socket to the address. The net

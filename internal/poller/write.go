@@ -233,10 +233,13 @@ func (c *Conn) flush() {
 			if errno == syscall.EINTR {
 				continue
 			}
-			if errno == syscall.EAGAIN && !c.is(writing) {
-				c.watchWrites()
+			if errno == syscall.EAGAIN {
+				if !c.is(writing) {
+					c.watchWrites()
+				}
+				return
 			}
-			return
+			break // the socket is broken, and the poll reports it if it still has it
 		}
 		l.stats.BytesOut.Add(uint64(n))
 		c.bytesOut += uint64(n)
