@@ -134,7 +134,7 @@ func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 // Accept header asks for, the classic text format by default. It returns the
 // Content-Type of what it wrote.
 func (m *Metrics) WriteText(w io.Writer, accept string) (contentType string, err error) {
-	format := expfmt.NegotiateIncludingOpenMetrics(http.Header{"Accept": {accept}})
+	format := expfmt.NegotiateAccept(http.Header{"Accept": {accept}}, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 	families, err := m.registry.Gather()
 	if err != nil {
 		return "", fmt.Errorf("gather metrics: %w", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -249,7 +250,8 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 	if len(u.origin) > 0 && !s.origins.allow(u.origin, u.host) {
 		if u.loop.logEvery("origin") {
 			s.log.Warn("handshake refused: origin not allowed; add it to the option origins to allow it",
-				"origin", string(u.origin), "host", string(u.host), "address", u.conn.Address().String())
+				slog.String("origin", string(u.origin)), slog.String("host", string(u.host)),
+				slog.String("address", u.conn.Address().String()))
 		}
 		return nil, u.refuseWith(http.StatusForbidden, "origin", "origin not allowed")
 	}

@@ -3,6 +3,7 @@ package poller
 import (
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -106,11 +107,11 @@ func (l *Loop) run() {
 	if l.listener >= 0 {
 		l.accept = l.operator(l.listener, l.onAccept)
 		if err := l.accept.Control(netpoll.PollReadable); err != nil {
-			l.server.log.Error("event loop cannot watch its listener", "loop", l.index, "error", err)
+			l.server.log.Error("event loop cannot watch its listener", slog.Int("loop", l.index), slog.Any("error", err))
 		}
 	}
 	if err := l.poll.Wait(); err != nil {
-		l.server.log.Error("event loop ended", "loop", l.index, "error", err)
+		l.server.log.Error("event loop ended", slog.Int("loop", l.index), slog.Any("error", err))
 	}
 	l.mailbox.close()
 }
@@ -208,7 +209,8 @@ func (l *Loop) guard(c *Conn) {
 		return
 	}
 	l.server.metrics.Fault("panic")
-	l.server.log.Error("panic on the event loop", "loop", l.index, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+	l.server.log.Error("panic on the event loop", slog.Int("loop", l.index),
+		slog.String("panic", fmt.Sprint(r)), slog.String("stack", string(debug.Stack())))
 	if l.reading != nil {
 		c = l.reading
 	}
