@@ -57,7 +57,7 @@ func TestSession(t *testing.T) {
 }
 
 func TestFrames(t *testing.T) {
-	server := start(t)
+	server := start(t, "--heartbeat", "24h") // no heartbeat comes between
 	page := open(t, launch(t), "http://"+server.Listen+"/")
 	page.login("alice")
 
@@ -154,7 +154,7 @@ func TestPresence(t *testing.T) {
 }
 
 func TestEditorRefuses(t *testing.T) {
-	server := start(t)
+	server := start(t, "--heartbeat", "24h") // no heartbeat comes between
 	page := open(t, launch(t), "http://"+server.Listen+"/")
 	page.login("alice")
 	page.click("#clear")

@@ -59,6 +59,9 @@ func (p *proxy) accept() {
 
 func (p *proxy) pass(from, to net.Conn) {
 	_, _ = io.Copy(lossy{to, &p.frozen}, from) // either end is the end of both
+	if p.frozen.Load() {
+		return // the other end doesn't hear of it; cut closes both
+	}
 	from.Close()
 	to.Close()
 	p.mu.Lock()
