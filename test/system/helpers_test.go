@@ -302,30 +302,17 @@ func text(payload string) string {
 
 func (c *client) send(payload string) { c.t.Helper(); c.write(text(payload)) }
 
-// maxFrame bounds what a test takes for one frame.
-const maxFrame = 32 << 20
-
-// readFrame reads a whole frame that the server sent.
-func readFrame(r io.Reader) (ws.Frame, error) {
-	h, err := ws.ReadHeader(r)
-	if err != nil {
-		return ws.Frame{}, err
-	}
-	if h.Length > maxFrame {
-		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", h.Length)
-	}
-	payload := make([]byte, h.Length)
-	_, err = io.ReadFull(r, payload)
-	return ws.Frame{Header: h, Payload: payload}, err
-}
-
 func (c *client) read() (ws.OpCode, []byte) {
 	c.t.Helper()
-	f, err := readFrame(c.r)
+	h, err := ws.ReadHeader(c.r)
 	if err != nil {
 		c.t.Fatal("read:", err)
 	}
-	return f.Header.OpCode, f.Payload
+	payload := make([]byte, h.Length) // the server under test declares it
+	if _, err := io.ReadFull(c.r, payload); err != nil {
+		c.t.Fatal("read:", err)
+	}
+	return h.OpCode, payload
 }
 
 // next reads one message.

@@ -107,7 +107,7 @@ func TestSecretsStayInside(t *testing.T) {
 		_, reply = s.api("/api/kick", `{"user":"alice"}`)
 		say("a kick out of scope", reply)
 		_, reply = s.api("/api/push", `{"userss":"`+good+`"}`)
-		say("a misspelt field", reply)
+		say("a misspelt push", reply)
 		s.key = adminKey
 	}
 	close(done)
