@@ -28,14 +28,16 @@ func connectionsWithin(files int) int {
 }
 
 // ConnectionLimit is max-connections, or what the limit on open files leaves
-// when that is 0.
+// when that is 0 or more than it: the admin listener, the database and the logs
+// need descriptors too.
 func (c *Config) ConnectionLimit() (int, error) {
-	if c.MaxConnections > 0 {
-		return c.MaxConnections, nil
-	}
 	files, err := openFiles()
 	if err != nil {
 		return 0, err
 	}
-	return connectionsWithin(files), nil
+	room := connectionsWithin(files)
+	if c.MaxConnections > 0 {
+		room = min(room, c.MaxConnections)
+	}
+	return room, nil
 }

@@ -223,7 +223,7 @@ func TestBrokenRequests(t *testing.T) {
 		"length that isn't one":    {head + "Content-Length: 2x\r\n\r\n{}", 400},
 		"compressed":               {head + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 415},
 		"space before the colon":   {head + "Content-Length : 2\r\n\r\n{}", 400},
-		"expecting the impossible": {head + "Expect: 100-continue\r\nContent-Length: 4000000\r\n\r\n", 413},
+		"expecting the impossible": {head + "Expect: 100-continue\r\nContent-Length: 4000000\r\n\r\n", 417},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := exchange(t, f.addr, c.request)

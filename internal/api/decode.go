@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"maps"
 	"mime"
 	"reflect"
@@ -26,7 +27,10 @@ func decodeBody(r *request, v any) error {
 	if err := jsonOnly(&r.http.Request.Header); err != nil {
 		return err
 	}
-	body := r.http.PostBody()
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return codec.Errorf(codec.CodeMalformed, "the body is empty; a JSON object is expected")
 	}
@@ -45,6 +49,31 @@ func decodeBody(r *request, v any) error {
 		return unknown("key", path, near)
 	}
 	return nil // what strict disliked, codec takes: codec is the rule
+}
+
+// readBody reads the body as it comes, up to maxBody.
+func readBody(r *request) ([]byte, error) {
+	stream := r.http.RequestBodyStream()
+	if stream == nil {
+		return nil, nil
+	}
+	declared := r.http.Request.Header.ContentLength() // -1 when chunked
+	if declared > maxBody {
+		return nil, readError(fasthttp.ErrBodyTooLarge)
+	}
+	var body bytes.Buffer
+	body.Grow(min(max(declared, 0), 8<<10) + bytes.MinRead)
+	if _, err := body.ReadFrom(io.LimitReader(stream, maxBody+1)); err != nil {
+		return nil, readError(err)
+	}
+	if body.Len() > maxBody {
+		return nil, readError(fasthttp.ErrBodyTooLarge)
+	}
+	if declared >= 0 && body.Len() < declared {
+		return nil, readError(io.ErrUnexpectedEOF)
+	}
+	r.drained = true
+	return body.Bytes(), nil
 }
 
 func jsonOnly(h *fasthttp.RequestHeader) error {

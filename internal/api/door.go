@@ -45,6 +45,7 @@ type request struct {
 	route           *route               // nil when none matched
 	param           string               // what matched the route's {…}
 	identity        account.Identity     // of routes that aren't open
+	drained         bool                 // the body has been read to its end
 }
 
 // door is what both doors are made of.
@@ -81,10 +82,15 @@ func (d *door) init(concurrency int, log *slog.Logger) {
 		Concurrency:           concurrency,
 		ReadBufferSize:        maxHeader,
 		MaxRequestBodySize:    maxBody,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
-		CloseOnShutdown:       true,
+		// Otherwise the whole of a declared length is allocated before a byte of
+		// the body has come, or the key been looked at.
+		StreamRequestBody: true,
+		// A client that asks first is told before it sends: 417.
+		ContinueHandler: func(h *fasthttp.RequestHeader) bool { return h.ContentLength() <= maxBody },
+		ReadTimeout:     readTimeout,
+		WriteTimeout:    writeTimeout,
+		IdleTimeout:     idleTimeout,
+		CloseOnShutdown: true,
 		// A form is no body of ours; parsing it would cost files on disk.
 		DisablePreParseMultipartForm: true,
 	}
@@ -99,7 +105,7 @@ func (d *door) Serve(ln net.Listener) error {
 	if closed {
 		return d.closeListeners()
 	}
-	if err := d.server.Serve(lingering{ln}); err != nil {
+	if err := d.server.Serve(lingering{ln, d.log}); err != nil {
 		return fmt.Errorf("serve %s on %s: %w", d.name, ln.Addr(), err)
 	}
 	return nil
@@ -146,6 +152,11 @@ func (d *door) serve(ctx *fasthttp.RequestCtx) {
 	err := d.dispatch(r)
 	if err != nil {
 		fail(r, err)
+	}
+	if !r.drained && ctx.Request.Header.ContentLength() != 0 && ctx.Request.IsBodyStream() {
+		// What is left of the body must not be taken for another request.
+		linger(ctx.Conn())
+		ctx.SetConnectionClose()
 	}
 	d.observe(r, err, time.Since(start))
 }

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -16,14 +19,34 @@ const (
 // lingering is a listener whose connections can be closed so that the client
 // gets the last reply even while it is still sending: a plain close with unread
 // input makes the kernel send a reset, which overtakes the reply.
-type lingering struct{ net.Listener }
+//
+// Running out of descriptors is not the end of it either: fasthttp would stop
+// serving for good, so it isn't told, and accepting goes on when some are free.
+type lingering struct {
+	net.Listener
+	log *slog.Logger
+}
+
+// acceptPause is how long accepting waits when there are no descriptors.
+const acceptPause = 100 * time.Millisecond
 
 func (l lingering) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for logged := false; ; {
+		c, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			return &lingerConn{Conn: c}, nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+			if !logged {
+				logged = true
+				l.log.Error("cannot accept connections for now", slog.String("error", err.Error()))
+			}
+			time.Sleep(acceptPause)
+		case errors.Is(err, syscall.ECONNABORTED):
+		default:
+			return nil, err
+		}
 	}
-	return &lingerConn{Conn: c}, nil
 }
 
 type lingerConn struct {

@@ -70,7 +70,7 @@ func (l *Loop) closeListener() {
 // adopt makes a connection of an accepted socket.
 func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 	s := l.server
-	if limit := s.opts.MaxConnections; limit > 0 && s.open.Load() >= int64(limit) {
+	if limit := s.opts.MaxConnections; limit > 0 && s.open.Load()+s.handed.Load() >= int64(limit) {
 		s.metrics.Refused("max_connections")
 		if l.logEvery("max_connections") {
 			s.log.Warn("connections refused with 503: max-connections reached", slog.Int("max", limit))

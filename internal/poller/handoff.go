@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cloudwego/netpoll"
@@ -31,12 +32,13 @@ func (c *Conn) handOff(read []byte) {
 		c.release(HandshakeFailed)
 		return
 	}
-	prefixed := &prefixConn{TCPConn: conn, prefix: append([]byte(nil), read...)}
+	prefixed := &prefixConn{TCPConn: conn, prefix: append([]byte(nil), read...), server: l.server}
+	l.server.handed.Add(1)
 	c.release(HandedOff)
 	if !l.server.opts.Handoff(prefixed) {
 		l.server.metrics.Refused("http_busy")
-		_, _ = conn.Write([]byte(busyReply))
-		_ = conn.Close()
+		_, _ = prefixed.Write([]byte(busyReply))
+		_ = prefixed.Close()
 	}
 }
 
@@ -65,6 +67,16 @@ func netConn(fd int) (*net.TCPConn, error) {
 type prefixConn struct {
 	*net.TCPConn
 	prefix []byte
+	server *Server
+	closed atomic.Bool
+}
+
+// Close gives the descriptor back, and its place under MaxConnections.
+func (p *prefixConn) Close() error {
+	if p.closed.CompareAndSwap(false, true) {
+		p.server.handed.Add(-1)
+	}
+	return p.TCPConn.Close()
 }
 
 func (p *prefixConn) Read(b []byte) (int, error) {

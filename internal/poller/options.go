@@ -31,7 +31,8 @@ type Options struct {
 	// SendBuffer bounds the bytes queued for one connection beyond what the
 	// kernel took. Default 256 KiB.
 	SendBuffer int
-	// MaxConnections bounds open connections; beyond it a dial is answered 503.
+	// MaxConnections bounds open connections, handed-off ones included; beyond it a
+	// dial is answered 503.
 	// Default 0: as many as the process may open files.
 	MaxConnections int
 	// MaxPerAddress bounds open connections of one client address. Default 0: off.

@@ -98,7 +98,8 @@ func (s *Server) Addr() net.Addr { return s.addr }
 // Len is the number of loops.
 func (s *Server) Len() int { return len(s.loops) }
 
-// Connections is the number of open sockets, those in the opening handshake included.
+// Connections is the number of open sockets, those in the opening handshake
+// included and those handed off not.
 func (s *Server) Connections() int { return int(s.open.Load()) }
 
 // Post runs a function on a loop. While it returns true it is called again,
