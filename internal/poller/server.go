@@ -46,6 +46,7 @@ type Server struct {
 	loops   []*Loop
 
 	open    atomic.Int64 // sockets accepted and not yet closed or handed off
+	handed  atomic.Int64 // those handed off and not yet closed
 	peers   *addressLimit
 	addr    net.Addr // set by Listen
 	running bool     // set by Listen
