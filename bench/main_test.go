@@ -134,7 +134,7 @@ func TestHelpNamesEveryScenario(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"idle", "echo", "fanout", "churn", "compare", "Exit status"} {
+	for _, want := range []string{"idle", "echo", "fanout", "push", "churn", "storm", "mixed", "compare", "Exit status"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

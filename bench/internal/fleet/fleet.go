@@ -27,6 +27,7 @@ type Options struct {
 	Identity  Identities   // who logs in; unused when Bare
 	Heartbeat time.Duration
 	Stay      time.Duration // 0: for good; else about how long before leaving and coming again
+	Retry     bool          // who can't connect tries again, after all others that wait
 }
 
 // Hooks are what a scenario adds. Each may be nil.
@@ -76,7 +77,7 @@ const (
 
 type counts struct {
 	dialled, opened, ready, readyNow, failed, lost, left atomic.Int64
-	beats, beatsPending                                  atomic.Int64
+	beats, beatsPending, retries                         atomic.Int64
 }
 
 const loginTimeout = 15 * time.Second
@@ -167,6 +168,25 @@ func (f *Fleet) Each(ctx context.Context, visit func(c *loop.Conn)) error {
 	case <-f.done:
 		return f.stopped()
 	}
+}
+
+// Storm cuts every client off at once, without a Close, and lets all come
+// again: no more than pending at the same time, rate a second. It returns the
+// loop's time at which it did that and how many there were.
+func (f *Fleet) Storm(rate float64, pending int) (at time.Duration, cut int, err error) {
+	err = f.loop.Do(func() {
+		at = f.loop.Clock()
+		f.loop.SetPace(rate, pending)
+		for id := range f.members {
+			if f.members[id].phase == ready {
+				cut++
+				f.loop.Conn(id).Drop()
+				f.counts.dialled.Add(1)
+				f.loop.Dial(id)
+			}
+		}
+	})
+	return at, cut, err
 }
 
 // IsReady tells whether client id is logged in. Loop only.

@@ -145,6 +145,9 @@ func (h *handler) Closed(c *loop.Conn, why loop.Cause) {
 	case was == ready:
 		f.counts.lost.Add(1)
 		f.cause("lost: %s", why)
+	case !f.leaving && f.opts.Retry:
+		f.counts.retries.Add(1)
+		f.loop.Dial(c.ID())
 	case !f.leaving:
 		f.counts.failed.Add(1)
 		if why.Kind != loop.Left { // if we left before login, the reason was counted then

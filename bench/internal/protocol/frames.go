@@ -62,9 +62,13 @@ func (n *Numbered) Is(payload []byte, i uint32) bool {
 	return true
 }
 
-// NewPing is robot.Ping with a Seq.
-func NewPing() *Numbered {
-	return newNumbered(fmt.Sprintf(`{"Module":"robot","Action":"Ping","Seq":%d}`, FirstSeq))
+// NewPing is robot.Ping with a Seq and pad bytes of data that the server ignores.
+func NewPing(pad int) *Numbered {
+	data := ""
+	if pad > 0 {
+		data = `,"Data":{"pad":"` + strings.Repeat("x", pad) + `"}`
+	}
+	return newNumbered(fmt.Sprintf(`{"Module":"robot","Action":"Ping","Seq":%d%s}`, FirstSeq, data))
 }
 
 // minEcho is the shortest payload that holds a number.

@@ -1,5 +1,5 @@
 // Package scenario holds what the load client can do to a server: idle, echo,
-// fanout and churn. Each brings up a fleet, does its work, counts everything
+// fanout, push, churn, storm and mixed. Each brings up a fleet, does its work, counts everything
 // and fills in a report.Result; none prints or exits.
 package scenario
 
@@ -30,7 +30,8 @@ type Config struct {
 	Heartbeat   time.Duration // 0: none
 	Identity    fleet.Identities
 	Bare        bool
-	ServerPID   int // 0: not told
+	Retry       bool // who can't connect tries again; a scenario sets it
+	ServerPID   int  // 0: not told
 	Progress    *progress.Shower
 	Parameters  map[string]any // for the result: every flag as it was given
 }
@@ -71,7 +72,7 @@ func (c *Config) fleetOptions(ctx context.Context) (fleet.Options, error) {
 	}
 	o := fleet.Options{
 		Target: target, Request: wire.Request(u.Host, u.RequestURI()), Bare: c.Bare, Identity: c.Identity,
-		Heartbeat: c.Heartbeat, Dial: loop.Options{Rate: c.ConnectRate},
+		Heartbeat: c.Heartbeat, Retry: c.Retry, Dial: loop.Options{Rate: c.ConnectRate},
 	}
 	if target.Addr().Is4() && target.Addr().IsLoopback() {
 		n := c.Sources

@@ -41,7 +41,7 @@ func newPinger(n, payload int, bare bool, timeout time.Duration) (*pinger, error
 	if timeout <= 0 {
 		return nil, fmt.Errorf("a timeout of %v: must be positive", timeout)
 	}
-	p := &pinger{bare: bare, timeout: timeout, frame: protocol.NewPing(), sent: make([]uint32, n), got: make([]uint32, n), latency: report.NewLatency()}
+	p := &pinger{bare: bare, timeout: timeout, frame: protocol.NewPing(0), sent: make([]uint32, n), got: make([]uint32, n), latency: report.NewLatency()}
 	if bare {
 		var err error
 		if p.frame, err = protocol.NewEcho(payload); err != nil {
@@ -49,6 +49,18 @@ func newPinger(n, payload int, bare bool, timeout time.Duration) (*pinger, error
 		}
 	}
 	return p, nil
+}
+
+// resize makes the next requests carry size bytes. None may be under way.
+func (p *pinger) resize(size int) error {
+	frame, err := protocol.NewPing(size), error(nil)
+	if p.bare {
+		frame, err = protocol.NewEcho(size)
+	}
+	if err != nil {
+		return err
+	}
+	return p.fleet.Do(func() { p.frame = frame })
 }
 
 func (p *pinger) send(c *loop.Conn) {
@@ -80,7 +92,8 @@ func (p *pinger) message(c *loop.Conn, payload []byte, e *protocol.Envelope) {
 	if p.measuring {
 		p.received++
 		if p.intended != nil {
-			p.latency.Record(p.fleet.Loop().Now() - p.intended(id, n))
+			now := p.fleet.Loop().Now()
+			p.latency.RecordAt(now, now-p.intended(id, n))
 		}
 	}
 	if p.next != nil {
