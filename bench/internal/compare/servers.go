@@ -24,6 +24,11 @@ import (
 // Pushd is the name of the one server that isn't a peer.
 const Pushd = "pushd"
 
+// Peers are the servers of bench/peers, the limit first.
+func Peers() []string {
+	return []string{"raw", "gorilla", "gws", "nbio", "gnet", "greatws", "netpoll"}
+}
+
 // server is one process under test.
 type server struct {
 	url, admin string
@@ -76,11 +81,10 @@ func (b binaries) start(ctx context.Context, name string, o Options, dir string)
 		return nil, err
 	}
 	public, admin := ports[0], ports[1]
-	s := &server{url: "ws://" + public + "/ws", admin: "http://" + public, bare: name != Pushd, ended: make(chan struct{}), log: &tail{}}
+	s := &server{url: "ws://" + public + "/ws", admin: "http://" + admin, bare: name != Pushd, ended: make(chan struct{}), log: &tail{}}
 	if s.bare {
-		s.cmd = exec.Command(b.peers, name, "--listen", public)
+		s.cmd = exec.Command(b.peers, name, "--listen", public, "--admin-listen", admin)
 	} else {
-		s.admin = "http://" + admin
 		args := append([]string{"serve", "--dev", "--listen", public, "--admin-listen", admin, "--admin-key", adminKey}, o.PushdArgs...)
 		s.cmd = exec.Command(b.pushd, args...)
 	}

@@ -11,38 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IOCalls is how often the process has read or written with a system call:
-// sockets with read and write and their vector forms, but not recv and send,
-// and no waiting, accepting or controlling. Counting them costs nothing.
-func (p Process) IOCalls() (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", p.PID))
-	if err != nil {
-		return 0, fmt.Errorf("server's reads and writes: %w", err)
-	}
-	return parseIO(b)
-}
-
-func parseIO(b []byte) (int64, error) {
-	var sum int64
-	found := 0
-	for line := range strings.Lines(string(b)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		if name != "syscr" && name != "syscw" {
-			continue
-		}
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("io: %w", err)
-		}
-		sum += n
-		found++
-	}
-	if found != 2 {
-		return 0, fmt.Errorf("io has %d of 2 counts", found)
-	}
-	return sum, nil
-}
-
 // SystemCalls counts every system call of a process from when it was made: the
 // kernel counts them at a trace point, for about 0.1 µs each. Close it.
 type SystemCalls struct{ counters []int }

@@ -74,7 +74,6 @@ type Messages struct {
 	PerSecond    float64 `json:"per_second"`
 	PerCPUSecond float64 `json:"per_cpu_second,omitempty"` // of the server's processor time
 	Allocations  float64 `json:"allocations,omitempty"`    // the server's, for each message
-	IOCalls      float64 `json:"io_calls,omitempty"`       // the server's reads and writes, for each message
 	SystemCalls  float64 `json:"system_calls,omitempty"`   // all of the server's, for each message
 }
 
@@ -93,8 +92,7 @@ type Process struct {
 	RSSBefore    int64   `json:"rss_before"`
 	RSSAfter     int64   `json:"rss_after"`
 	RSSMax       int64   `json:"rss_max"`
-	RSSPerMinute float64 `json:"rss_per_minute"` // slope of a line through one sample a second
-	IOCalls      int64   `json:"io_calls"`
+	RSSPerMinute float64 `json:"rss_per_minute"`         // slope of a line through one sample a second
 	SystemCalls  int64   `json:"system_calls,omitempty"` // where they can be counted
 	FilesBefore  int     `json:"files_before"`           // descriptors before the first connection
 	FilesAfter   int     `json:"files_after"`            // and when all have left

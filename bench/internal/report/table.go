@@ -46,9 +46,6 @@ func (r *Result) text() string {
 		if m.Allocations > 0 {
 			line("server allocations", "%.3f for each message", m.Allocations)
 		}
-		if m.IOCalls > 0 {
-			line("server reads and writes", "%.3f for each message", m.IOCalls)
-		}
 		if m.SystemCalls > 0 {
 			line("server system calls", "%.3f for each message", m.SystemCalls)
 		}

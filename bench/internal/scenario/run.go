@@ -150,7 +150,7 @@ func (r *run) costs(n int64) {
 	}
 	m.PerCPUSecond = r.perCPU(n)
 	if p != nil && n > 0 {
-		m.IOCalls, m.SystemCalls = float64(p.IOCalls)/float64(n), float64(p.SystemCalls)/float64(n)
+		m.SystemCalls = float64(p.SystemCalls) / float64(n)
 	}
 }
 

@@ -17,7 +17,6 @@ type watch struct {
 
 	cpu    time.Duration // at begin
 	before int64
-	io     int64             // reads and writes at begin
 	calls  *host.SystemCalls // nil where they can't be counted
 	stop   chan struct{}
 	ended  sync.WaitGroup
@@ -41,9 +40,6 @@ func (w *watch) begin() error {
 		return err
 	}
 	if w.cpu, err = w.process.CPU(); err != nil {
-		return err
-	}
-	if w.io, err = w.process.IOCalls(); err != nil {
 		return err
 	}
 	if w.calls, err = host.NewSystemCalls(w.process); err != nil && !errors.Is(err, host.ErrNoTracing) {
@@ -80,10 +76,6 @@ func (w *watch) end() (*report.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	io, err := w.process.IOCalls()
-	if err != nil {
-		return nil, err
-	}
 	calls := int64(0)
 	if w.calls != nil {
 		defer w.calls.Close()
@@ -104,7 +96,7 @@ func (w *watch) end() (*report.Process, error) {
 	}
 	return &report.Process{
 		PID: w.process.PID, CPUSeconds: (cpu - w.cpu).Seconds(), RSSBefore: w.before, RSSAfter: after, RSSMax: top,
-		RSSPerMinute: 60 * slope(w.seconds, w.sizes), IOCalls: io - w.io, SystemCalls: calls,
+		RSSPerMinute: 60 * slope(w.seconds, w.sizes), SystemCalls: calls,
 	}, nil
 }
 
