@@ -88,8 +88,9 @@ func appendFrame(dst []byte, first byte, payload []byte) []byte {
 	return append(dst, payload...)
 }
 
-// appendTexts joins the frames of several text messages.
-func appendTexts(dst []byte, payloads [][]byte) []byte {
+// joined is the frames of several text messages, one after the other.
+func joined(payloads [][]byte) []byte {
+	var dst []byte
 	for _, p := range payloads {
 		dst = appendFrame(dst, fin|opText, p)
 	}

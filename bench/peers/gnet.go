@@ -89,7 +89,7 @@ func (e *gnetEvents) OnTraffic(c gnet.Conn) gnet.Action {
 }
 
 func (p *gnetPeer) Broadcast(payloads [][]byte) {
-	b := appendTexts(nil, payloads)
+	b := joined(payloads)
 	loop := <-p.loops
 	p.loops <- loop
 	done := make(chan struct{})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 
@@ -19,7 +18,7 @@ type greatwsPeer struct {
 }
 
 func newGreatws() peer {
-	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil))) // it logs each reset connection there
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // it logs each reset connection there
 	p := &greatwsPeer{loops: greatws.NewMultiEventLoopMust(
 		greatws.WithEventLoops(1), greatws.WithMaxEventNum(512), greatws.WithLogLevel(slog.LevelError))}
 	p.upgrader = greatws.NewUpgrade(greatws.WithServerReplyPing(), greatws.WithServerIgnorePong(),

@@ -54,7 +54,7 @@ func (p *nbioPeer) Serve(ctx context.Context, addr string) error {
 }
 
 func (p *nbioPeer) Broadcast(payloads [][]byte) {
-	b := appendTexts(nil, payloads)
+	b := joined(payloads)
 	p.members.each(func(c *websocket.Conn) {
 		_, _ = c.Conn.Write(b) // as in OnMessage
 	})

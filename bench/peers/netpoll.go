@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/cloudwego/netpoll"
@@ -57,7 +58,10 @@ func (p *netpollPeer) Serve(ctx context.Context, addr string) error {
 // request is called while there is something to read, on one goroutine at a time
 // for each connection.
 func (p *netpollPeer) request(ctx context.Context, conn netpoll.Connection) error {
-	c := ctx.(*netpollConn)
+	c, ok := ctx.(*netpollConn)
+	if !ok {
+		return errors.New("a connection that was not prepared")
+	}
 	first, err := conn.Reader().Peek(1)
 	if err != nil {
 		return err
@@ -125,7 +129,7 @@ func (c *netpollConn) echo() error {
 }
 
 func (p *netpollPeer) Broadcast(payloads [][]byte) {
-	b := appendTexts(nil, payloads)
+	b := joined(payloads)
 	p.members.each(func(c *netpollConn) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

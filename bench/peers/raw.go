@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -46,7 +47,11 @@ func (p *rawPeer) Serve(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	file, err := l.(*net.TCPListener).File() // a descriptor of our own for the same socket
+	listener, ok := l.(*net.TCPListener)
+	if !ok {
+		return fmt.Errorf("%s: not TCP", addr)
+	}
+	file, err := listener.File() // a descriptor of our own for the same socket
 	if err != nil {
 		return err
 	}
@@ -258,7 +263,7 @@ func (p *rawPeer) runPosted() {
 // Broadcast is the bare write loop: one write for each connection, whatever
 // the number of messages.
 func (p *rawPeer) Broadcast(payloads [][]byte) {
-	b := appendTexts(nil, payloads)
+	b := joined(payloads)
 	done := make(chan struct{})
 	p.post(func() {
 		defer close(done)

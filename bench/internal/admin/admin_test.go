@@ -35,7 +35,8 @@ func TestPushesAreWhatTheAPIAsksFor(t *testing.T) {
 	})
 	one := []byte(`{"a":1}`)
 	for _, pushes := range [][]admin.Push{
-		{{Everyone: true, Message: one}}, {{Topic: "news", Message: one}},
+		{{Everyone: true, Message: one}},
+		{{Topic: "news", Message: one}},
 		{{User: "bob", Message: one}, {Everyone: true, Message: one}},
 	} {
 		if err := c.Push(t.Context(), pushes); err != nil {

@@ -44,7 +44,7 @@ func NewSystemCalls(p Process) (*SystemCalls, error) {
 		}
 		attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Size: unix.PERF_ATTR_SIZE_VER0, Config: id, Bits: unix.PerfBitInherit}
 		fd, err := unix.PerfEventOpen(&attr, tid, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
-		if err == unix.ESRCH {
+		if errors.Is(err, unix.ESRCH) {
 			continue // the thread has ended
 		}
 		if err != nil {

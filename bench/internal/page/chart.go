@@ -43,7 +43,7 @@ type chart struct {
 
 const (
 	width, height           = 680, 300
-	left, right, top, below = 72, 16, 34, 46
+	left, right, top, below = 72, 30, 34, 46
 )
 
 func (c chart) svg() template.HTML {

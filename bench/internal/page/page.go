@@ -171,8 +171,10 @@ func rows(results []Named) []row {
 		name string
 		of   func(*report.Percentiles) int64
 	}{
-		{"p50, µs", func(l *report.Percentiles) int64 { return l.P50 }}, {"p99, µs", func(l *report.Percentiles) int64 { return l.P99 }},
-		{"p99.9, µs", func(l *report.Percentiles) int64 { return l.P999 }}, {"longest, µs", func(l *report.Percentiles) int64 { return l.Max }},
+		{"p50, µs", func(l *report.Percentiles) int64 { return l.P50 }},
+		{"p99, µs", func(l *report.Percentiles) int64 { return l.P99 }},
+		{"p99.9, µs", func(l *report.Percentiles) int64 { return l.P999 }},
+		{"longest, µs", func(l *report.Percentiles) int64 { return l.Max }},
 	} {
 		number(p.name, "%.0f", func(r *report.Result) float64 {
 			if r.Latency == nil {

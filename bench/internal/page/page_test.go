@@ -3,6 +3,7 @@ package page_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -57,7 +58,7 @@ func TestPageShowsEverythingOfTwoResults(t *testing.T) {
 		end := strings.Index(rest, "</svg>") + len("</svg>")
 		d := xml.NewDecoder(strings.NewReader(rest[i:end]))
 		for {
-			if _, err := d.Token(); err == io.EOF {
+			if _, err := d.Token(); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				t.Fatalf("%v in %s", err, rest[i:end])

@@ -51,7 +51,7 @@ func (l *Latency) RecordAt(now, d time.Duration) {
 	}
 	if now-l.begun >= l.length {
 		l.interval()
-		l.begun += (now - l.begun) / l.length * l.length
+		l.begun += (now - l.begun).Truncate(l.length)
 	}
 	l.Record(d)
 	_ = l.current.RecordValue(microseconds(d))

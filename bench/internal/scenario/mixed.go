@@ -170,8 +170,10 @@ func (m *mixture) broadcast(ctx context.Context) error {
 	plan := schedule{start: m.fleet.Loop().Clock(), gap: float64(m.Every)}
 	for k := range m.rounds(m.cfg) {
 		meant := plan.at(int64(k)) + m.Every/2
-		if sleep(ctx, meant-m.fleet.Loop().Clock()) != nil {
-			return nil
+		select {
+		case <-time.After(meant - m.fleet.Loop().Clock()):
+		case <-ctx.Done():
+			return nil // the time is up
 		}
 		if err := m.Mixed.Broadcast.post(ctx, m.run, m.broadcasts, k, 1, meant); err != nil {
 			return fmt.Errorf("broadcast %d: %w", k, err)
