@@ -43,6 +43,7 @@ func (c *common) register(f *pflag.FlagSet, connections int, duration time.Durat
 	f.StringVar(&c.tokenKey, "token-hmac-key", "", "key to sign an HS256 token for each user with")
 	f.IntVar(&c.cfg.ServerPID, "server-pid", 0, "server's process, to read memory and processor time of")
 	f.BoolVar(&c.cfg.Bare, "bare", false, "server without login and JSON: it echoes payloads, and sends what is posted to /broadcast of --admin to all")
+	f.BoolVar(&c.cfg.Centrifugo, "centrifugo", false, "server with Centrifugo's JSON protocol; what is posted to /broadcast of --admin goes to all")
 	f.IntVar(&c.cpu, "cpu", -1, "keep this client on one processor")
 	f.StringVar(&c.json, "json", "", "write the result to this file")
 	f.BoolVar(&c.quick, "quick", false, "a small and short run, unless other flags say otherwise: shows that it works, not what is true")

@@ -31,13 +31,14 @@ type peer interface {
 }
 
 var peers = map[string]func() peer{
-	"gnet":    newGnet,
-	"gorilla": newGorilla,
-	"greatws": newGreatws,
-	"gws":     newGWS,
-	"nbio":    newNbio,
-	"netpoll": newNetpoll,
-	"raw":     newRaw,
+	"centrifuge": newCentrifuge,
+	"gnet":       newGnet,
+	"gorilla":    newGorilla,
+	"greatws":    newGreatws,
+	"gws":        newGWS,
+	"nbio":       newNbio,
+	"netpoll":    newNetpoll,
+	"raw":        newRaw,
 }
 
 func main() {

@@ -173,9 +173,7 @@ func (o Options) one(ctx context.Context, bin binaries, name string, what Case, 
 		what.scenario, "--url", s.url, "--admin", s.admin, "--admin-key", adminKey, "--label", name,
 		"--server-pid", strconv.Itoa(s.cmd.Process.Pid), "--cpu", strconv.Itoa(o.ClientCPU), "--json", file, "--out", "none",
 	}, what.arguments(o.Quick)...)
-	if s.bare {
-		args = append(args, "--bare")
-	}
+	args = append(args, s.args...)
 	cmd := exec.CommandContext(ctx, client, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = stopTimeout

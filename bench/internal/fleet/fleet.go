@@ -20,20 +20,21 @@ import (
 
 // Options say how the clients behave.
 type Options struct {
-	Target    netip.AddrPort
-	Request   []byte       // the opening handshake
-	Dial      loop.Options // pace and source addresses
-	Bare      bool         // no login and no JSON: a server that only echoes
-	Identity  Identities   // who logs in; unused when Bare
-	Heartbeat time.Duration
-	Stay      time.Duration // 0: for good; else about how long before leaving and coming again
-	Retry     bool          // who can't connect tries again, after all others that wait
+	Target     netip.AddrPort
+	Request    []byte       // the opening handshake
+	Dial       loop.Options // pace and source addresses
+	Bare       bool         // no login and no JSON: a server that only echoes
+	Identity   Identities   // who logs in; unused when Bare
+	Centrifugo bool         // login and messages are Centrifugo's; the server sends the heartbeats then
+	Heartbeat  time.Duration
+	Stay       time.Duration // 0: for good; else about how long before leaving and coming again
+	Retry      bool          // who can't connect tries again, after all others that wait
 }
 
 // Hooks are what a scenario adds. Each may be nil.
 type Hooks struct {
 	Ready   func(c *loop.Conn)                                       // logged in
-	Message func(c *loop.Conn, payload []byte, e *protocol.Envelope) // e is nil when Bare; both valid during the call
+	Message func(c *loop.Conn, payload []byte, e *protocol.Envelope) // e is nil when Bare or Centrifugo; both valid during the call
 	Gone    func(c *loop.Conn)
 }
 
@@ -44,6 +45,7 @@ type Fleet struct {
 	hooks     Hooks
 	loop      *loop.Loop
 	heartbeat []byte
+	pong      []byte        // of Centrifugo
 	done      chan struct{} // closed when the loop has returned
 	err       error         // of the loop; read after done
 
@@ -90,6 +92,10 @@ func New(n int, opts Options, hooks Hooks) (*Fleet, error) {
 	f := &Fleet{
 		opts: opts, hooks: hooks, done: make(chan struct{}), members: make([]member, n),
 		causes: map[string]int64{}, logins: report.NewLatency(),
+	}
+	if opts.Centrifugo {
+		f.opts.Heartbeat = 0
+		f.pong = protocol.CentrifugoPong()
 	}
 	f.heartbeat = protocol.HeartBeat()
 	if opts.Bare {

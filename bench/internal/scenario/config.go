@@ -30,6 +30,7 @@ type Config struct {
 	Heartbeat   time.Duration // 0: none
 	Identity    fleet.Identities
 	Bare        bool
+	Centrifugo  bool // the server speaks Centrifugo's protocol
 	Retry       bool // who can't connect tries again; a scenario sets it
 	ServerPID   int  // 0: not told
 	Progress    *progress.Shower
@@ -46,6 +47,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%d connections: must be at least 1", c.Connections)
 	case c.Duration < 0 || c.Heartbeat < 0 || c.ConnectRate < 0 || c.Sources < 0:
 		return fmt.Errorf("durations, rates and counts must not be negative")
+	case c.Bare && c.Centrifugo:
+		return fmt.Errorf("a server is bare or speaks Centrifugo's protocol, not both")
 	case c.Bare:
 		return nil
 	}
@@ -71,7 +74,7 @@ func (c *Config) fleetOptions(ctx context.Context) (fleet.Options, error) {
 		return fleet.Options{}, fmt.Errorf("url %q: %w", c.URL, err)
 	}
 	o := fleet.Options{
-		Target: target, Request: wire.Request(u.Host, u.RequestURI()), Bare: c.Bare, Identity: c.Identity,
+		Target: target, Request: wire.Request(u.Host, u.RequestURI()), Bare: c.Bare, Centrifugo: c.Centrifugo, Identity: c.Identity,
 		Heartbeat: c.Heartbeat, Retry: c.Retry, Dial: loop.Options{Rate: c.ConnectRate},
 	}
 	if target.Addr().Is4() && target.Addr().IsLoopback() {

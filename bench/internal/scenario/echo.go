@@ -33,7 +33,7 @@ func (s Echo) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	if s.Rate < 0 || s.Warmup < 0 {
 		return nil, fmt.Errorf("rate and warm-up must not be negative")
 	}
-	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare, s.Timeout)
+	p, err := newPinger(cfg.Connections, s.Payload, cfg, s.Timeout)
 	if err != nil {
 		return nil, err
 	}

@@ -44,8 +44,8 @@ func (s Fanout) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 		return nil, errors.New("fan-out needs the admin API: --admin")
 	case s.Topics > 0 && len(s.Sizes) > 0:
 		return nil, errors.New("topics of one size and of several exclude each other")
-	case cfg.Bare && s.Topics+len(s.Sizes) > 0:
-		return nil, errors.New("a bare server has no topics")
+	case (cfg.Bare || cfg.Centrifugo) && s.Topics+len(s.Sizes) > 0:
+		return nil, errors.New("topics are measured on pushd only")
 	}
 	topics, err := s.topics(cfg.Connections)
 	if err != nil {
@@ -175,13 +175,15 @@ func (s Fanout) post(ctx context.Context, r *run, f *deliveries, k, n int, meant
 		switch {
 		case r.cfg.Bare:
 			bare = append(bare, fmt.Appendf(nil, "%s:%d %s:%d %s", roundKey, i, runKey, f.run, pad))
+		case r.cfg.Centrifugo:
+			bare = append(bare, f.body(i, pad))
 		case f.topics != nil:
 			pushes = append(pushes, admin.Push{Topic: topicName(f.run, i%len(f.audiences)), Message: f.body(i, pad)})
 		default:
 			pushes = append(pushes, admin.Push{Everyone: true, Message: f.body(i, pad)})
 		}
 	}
-	if r.cfg.Bare {
+	if bare != nil {
 		return r.admin.BareBroadcast(ctx, bare)
 	}
 	return r.admin.Push(ctx, pushes)

@@ -37,7 +37,7 @@ func (s Idle) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 		}
 	}
 	cfg.Connections = steps[len(steps)-1]
-	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare, s.Timeout)
+	p, err := newPinger(cfg.Connections, s.Payload, cfg, s.Timeout)
 	if err != nil {
 		return nil, err
 	}

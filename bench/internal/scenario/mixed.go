@@ -71,7 +71,7 @@ func (s Mixed) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	}
 	m := &mixture{Mixed: s}
 	var err error
-	if m.pings, err = newPinger(cfg.Connections, s.Echo.Payload, cfg.Bare, s.Broadcast.Timeout); err != nil {
+	if m.pings, err = newPinger(cfg.Connections, s.Echo.Payload, cfg, s.Broadcast.Timeout); err != nil {
 		return nil, err
 	}
 	m.pushes = newPushes(cfg.Connections, cfg.Identity.User, s.Push.Payload, max(s.Push.Workers, 1))
@@ -94,7 +94,7 @@ func (s Mixed) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 // message gives what arrived to whom it belongs.
 func (m *mixture) message(c *loop.Conn, payload []byte, e *protocol.Envelope) {
 	switch {
-	case e == nil && bytes.HasPrefix(payload, []byte(roundKey)), e != nil && !e.HasCode && !m.pushes.message(c, payload):
+	case e == nil && bytes.Contains(payload, []byte(runKey)), e != nil && !e.HasCode && !m.pushes.message(c, payload):
 		m.broadcasts.message(c, payload, e)
 	case e == nil || e.HasCode:
 		m.pings.message(c, payload, e)

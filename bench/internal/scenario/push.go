@@ -29,8 +29,8 @@ func (s Push) check(cfg *Config) error {
 		return errors.New("rate, payload and timeout must not be negative")
 	case cfg.Admin == "":
 		return errors.New("pushes need the admin API: --admin")
-	case cfg.Bare:
-		return errors.New("a bare server has no users")
+	case cfg.Bare || cfg.Centrifugo:
+		return errors.New("pushes to single users are measured on pushd only")
 	case len(cfg.Identity.Platforms) != 1:
 		return errors.New("pushes are counted by user: one --platform only")
 	}

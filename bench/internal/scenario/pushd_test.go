@@ -27,10 +27,12 @@ type fakePushd struct {
 	RefuseAfter int                                 // five connections after so many are cut off at once
 	StaleSeq    bool                                // Ping replies carry a wrong Seq
 	Bare        bool                                // echo only
+	Centrifugo  bool                                // its protocol
 
 	mu       sync.Mutex
 	clients  []*fakeClient
 	accepted int
+	pongs    int
 	rounds   int
 	logins   []string
 }
@@ -112,6 +114,8 @@ func (s *fakePushd) serve(conn net.Conn) {
 			c.mu.Lock()
 			err = wsutil.WriteServerMessage(conn, op, payload)
 			c.mu.Unlock()
+		} else if s.Centrifugo {
+			err = s.centrifugo(c, payload)
 		} else {
 			err = s.handle(c, payload)
 		}
@@ -131,6 +135,32 @@ func (c lockedConn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.Conn.Write(b)
+}
+
+// centrifugo answers a connect, and an empty ping and two answers in one message to all else.
+func (s *fakePushd) centrifugo(c *fakeClient, payload []byte) error {
+	var r struct {
+		ID      uint32
+		Connect *struct{ Token string }
+	}
+	if err := json.Unmarshal(payload, &r); err != nil {
+		return err
+	}
+	switch {
+	case r.ID == 0:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.pongs++
+	case r.Connect == nil:
+		c.write(fmt.Appendf(nil, `{"push":{"channel":"other"}}`+"\n"+`{"id":%d,"rpc":{}}`, r.ID))
+	case s.RefuseLogin != nil && s.RefuseLogin(r.Connect.Token):
+		c.write([]byte(`{"id":1,"error":{"code":101}}`))
+	default:
+		s.join(c)
+		c.write([]byte(`{"id":1,"connect":{}}`))
+		c.write([]byte(`{}`))
+	}
+	return nil
 }
 
 // refuses tells whether the next connection is one of the five to be cut off.

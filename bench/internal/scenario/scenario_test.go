@@ -30,7 +30,7 @@ func config(t *testing.T, s *fakePushd, n int) *scenario.Config {
 	url, admin := s.start(t)
 	return &scenario.Config{
 		URL: url, Admin: admin, AdminKey: "dev", Label: "fake", Connections: n, ConnectRate: 2000,
-		Duration: 300 * time.Millisecond, Heartbeat: 100 * time.Millisecond, Bare: s.Bare, Progress: show, ServerPID: os.Getpid(),
+		Duration: 300 * time.Millisecond, Heartbeat: 100 * time.Millisecond, Bare: s.Bare, Centrifugo: s.Centrifugo, Progress: show, ServerPID: os.Getpid(),
 		Identity: fleet.Identities{Users: "u%d", Platforms: []string{"web"}},
 	}
 }
@@ -116,6 +116,26 @@ func TestEchoBare(t *testing.T) {
 	wantOK(t, r)
 	if m := r.Messages; m.Received < 100 || m.Misplaced != 0 {
 		t.Errorf("%+v", m)
+	}
+}
+
+func TestCentrifugo(t *testing.T) {
+	s := &fakePushd{Centrifugo: true}
+	r := run(t, scenario.Echo{Timeout: 5 * time.Second, InFlight: 1}, config(t, s, 10))
+	wantOK(t, r)
+	if m := r.Messages; m.Received < 50 || m.Misplaced != 0 || r.Connections.Heartbeats != 10 {
+		t.Errorf("%+v %+v", m, r.Connections)
+	}
+	s.mu.Lock()
+	if s.pongs != 10 {
+		t.Errorf("%d pongs", s.pongs)
+	}
+	s.mu.Unlock()
+	f := &fakePushd{Centrifugo: true}
+	r = run(t, scenario.Fanout{Rounds: 20, Burst: 10, Timeout: 5 * time.Second}, config(t, f, 10))
+	wantOK(t, r)
+	if r.Messages.Received != 200 {
+		t.Errorf("%+v", r.Messages)
 	}
 }
 
@@ -323,6 +343,7 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		"an empty topic":      {scenario.Fanout{Rounds: 1, Timeout: 1, Sizes: []int{0}}, func(*scenario.Config) {}},
 		"no rounds":           {scenario.Fanout{Timeout: 1}, func(*scenario.Config) {}},
 		"fan-out, no admin":   {scenario.Fanout{Rounds: 1, Timeout: 1}, func(c *scenario.Config) { c.Admin = "" }},
+		"bare Centrifugo":     {idle, func(c *scenario.Config) { c.Bare, c.Centrifugo = true, true }},
 		"no workers":          {scenario.Push{Timeout: 1}, func(*scenario.Config) {}},
 		"push, no admin":      {scenario.Push{Workers: 1, Timeout: 1}, func(c *scenario.Config) { c.Admin = "" }},
 		"push, bare":          {scenario.Push{Workers: 1, Timeout: 1}, func(c *scenario.Config) { c.Bare = true }},
