@@ -6,10 +6,10 @@ SHELL := /bin/bash
 
 BIN := $(CURDIR)/bin
 
-.PHONY: help run build test bench lint fmt generate tools clean
+.PHONY: help run build test bench bench-peers lint fmt generate tools clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## build, and serve in dev mode on :8089 (ARGS="--flag …" adds flags)
 	go build -o pushd ./cmd/pushd
@@ -24,6 +24,11 @@ test: tools ## install what tests need (Debian), then lint, test, test -race, fu
 
 bench: tools ## Go benchmarks of every package, summarised in build/bench.txt
 	scripts/bench.sh
+
+bench-peers: ## measure pushd and its peers side by side into build/peers.md (ARGS="--quick")
+	go build -o pushbench ./bench
+	mkdir -p build
+	./pushbench compare --output build/peers $(ARGS)
 
 lint: tools ## lint Go and shell, check formatting
 	scripts/lint.sh

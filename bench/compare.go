@@ -29,7 +29,7 @@ func compareCommand() *cobra.Command {
 			if err := pickProcessors(&o); err != nil {
 				return err
 			}
-			c, err := compare.Run(cmd.Context(), o)
+			c, err := compare.Measure(cmd.Context(), o)
 			if err != nil {
 				return fmt.Errorf("compare: %w", err)
 			}
@@ -48,8 +48,8 @@ func compareCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.Servers, "servers", []string{compare.Pushd, "gorilla", "gws"}, "what is compared; the first is what the others are related to")
-	f.StringSliceVar(&o.Scenarios, "scenarios", []string{"echo", "fanout", "churn", "idle"}, "of echo, fanout, churn and idle; idle is run in the first round only")
+	f.StringSliceVar(&o.Servers, "servers", append([]string{compare.Pushd}, compare.Peers()...), "what is compared; the first is what the others are related to")
+	f.StringSliceVar(&o.Cases, "cases", compare.CaseNames(), "what is measured; idle in the first round only")
 	f.IntVar(&o.Rounds, "rounds", 3, "rounds; 1 by default with --quick")
 	f.BoolVar(&o.Quick, "quick", false, "small and short: shows that it works, not what is true")
 	f.StringVar(&o.PushdBinary, "pushd", "", "pushd's binary; '': build it")

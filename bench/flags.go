@@ -24,6 +24,7 @@ type common struct {
 	cpu       int
 	json      string
 	out       string
+	quick     bool
 }
 
 func (c *common) register(f *pflag.FlagSet, connections int, duration time.Duration) {
@@ -42,9 +43,27 @@ func (c *common) register(f *pflag.FlagSet, connections int, duration time.Durat
 	f.StringVar(&c.tokenKey, "token-hmac-key", "", "key to sign an HS256 token for each user with")
 	f.IntVar(&c.cfg.ServerPID, "server-pid", 0, "server's process, to read memory and processor time of")
 	f.BoolVar(&c.cfg.Bare, "bare", false, "server without login and JSON: it echoes payloads, and sends what is posted to /broadcast of --admin to all")
+	f.BoolVar(&c.cfg.Centrifugo, "centrifugo", false, "server with Centrifugo's JSON protocol; what is posted to /broadcast of --admin goes to all")
 	f.IntVar(&c.cpu, "cpu", -1, "keep this client on one processor")
 	f.StringVar(&c.json, "json", "", "write the result to this file")
+	f.BoolVar(&c.quick, "quick", false, "a small and short run, unless other flags say otherwise: shows that it works, not what is true")
 	f.StringVar(&c.out, "out", "auto", "progress: auto, bar, plain or none")
+}
+
+// quick are the values that --quick gives to flags that weren't given.
+var quick = map[string]string{
+	"connections": "200", "duration": "1s", "settle": "500ms", "warmup": "200ms", "rounds": "5", "stay": "50ms", "broadcast-every": "200ms",
+}
+
+func hurry(f *pflag.FlagSet) error {
+	for name, value := range quick {
+		if flag := f.Lookup(name); flag != nil && !flag.Changed {
+			if err := flag.Value.Set(value); err != nil {
+				return fmt.Errorf("--quick: %s: %w", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // runner is what a scenario's own flags make.
@@ -54,6 +73,11 @@ type runner interface {
 
 // run completes the configuration, runs the scenario and hands out its result.
 func (c *common) run(cmd *cobra.Command, s runner) error {
+	if c.quick {
+		if err := hurry(cmd.Flags()); err != nil {
+			return err
+		}
+	}
 	c.cfg.Parameters = parameters(cmd.Flags())
 	c.cfg.Identity.HMACKey = []byte(c.tokenKey)
 	var err error

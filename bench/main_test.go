@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
@@ -25,13 +28,13 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if os.Args[1] == "testpeer" {
-		servePeer(os.Args[3])
+		servePeer(os.Args[3], os.Args[5])
 		return
 	}
 	main()
 }
 
-func servePeer(addr string) {
+func servePeer(addr, adminAddr string) {
 	var mu sync.Mutex
 	conns := map[io.Writer]bool{}
 	mux := http.NewServeMux()
@@ -58,18 +61,22 @@ func servePeer(addr string) {
 			mu.Unlock()
 		}
 	})
-	mux.HandleFunc("/broadcast", func(_ http.ResponseWriter, r *http.Request) {
+	admin := http.NewServeMux()
+	admin.HandleFunc("/broadcast", func(_ http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
 		for conn := range conns {
-			if err == nil {
-				_ = wsutil.WriteServerText(conn, b)
+			for line := range bytes.SplitSeq(b, []byte("\n")) {
+				if err == nil {
+					_ = wsutil.WriteServerText(conn, line)
+				}
 			}
 		}
 	})
-	mux.HandleFunc("/readyz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	admin.HandleFunc("/readyz", func(http.ResponseWriter, *http.Request) {})
+	admin.HandleFunc("/debug/pprof/", pprof.Index)
+	go func() { _ = http.ListenAndServe(adminAddr, admin) }()
 	_ = http.ListenAndServe(addr, mux)
 }
 
@@ -94,7 +101,7 @@ func TestCompareRunsEveryScenarioOnAPeer(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"echo, messages per server CPU-second", "fan-out", "connections and logins", "heap objects"} {
+	for _, want := range []string{"echo, messages per server CPU-second", "fan-out", "10 messages waiting", "among 19,000", "connections, with login", "heap objects"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -129,12 +136,66 @@ func TestFailedRunIsPrintedAndWritten(t *testing.T) {
 	}
 }
 
+func TestQuickRunsAndTheirReport(t *testing.T) {
+	t.Setenv("PUSHBENCH_TEST", "1")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var addrs []string
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
+		l.Close()
+	}
+	server := exec.Command(self, "testpeer", "--listen", addrs[0], "--admin-listen", addrs[1])
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Wait() }()
+	defer func() { _ = server.Process.Kill() }()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", addrs[0]); err == nil {
+			conn.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the peer doesn't come up")
+		}
+	}
+	dir := t.TempDir()
+	files := []string{filepath.Join(dir, "before.json"), filepath.Join(dir, "after.json")}
+	for _, file := range files {
+		out, err := execute(t, "echo", "--quick", "-n", "20", "--bare", "--url", "ws://"+addrs[0]+"/ws", "--admin", "", "--json", file, "--out", "none")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if r, err := report.ReadFile(files[0]); err != nil || r.Parameters["duration"] != "1s" || r.Connections.Wanted != 20 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	page := filepath.Join(dir, "report.html")
+	if out, err := execute(t, "report", "-o", page, files[0], files[1]); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("before, 99 %")) || !bytes.Contains(b, []byte("second / first")) {
+		t.Errorf("%v\n%s", err, b)
+	}
+	if _, err := execute(t, "report", "-o", page, filepath.Join(dir, "none.json")); err == nil {
+		t.Error("a file that isn't there is taken")
+	}
+}
+
 func TestHelpNamesEveryScenario(t *testing.T) {
 	out, err := execute(t, "--help")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"idle", "echo", "fanout", "churn", "compare", "Exit status"} {
+	for _, want := range []string{"idle", "echo", "fanout", "push", "churn", "storm", "mixed", "compare", "report", "Exit status"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

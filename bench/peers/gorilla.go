@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 
@@ -30,8 +30,8 @@ func newGorilla() peer {
 	}}
 }
 
-func (g *gorilla) Serve(l net.Listener, rest http.Handler) error {
-	return serveHTTP(l, g.upgrade, rest)
+func (g *gorilla) Serve(ctx context.Context, addr string) error {
+	return serveHTTP(ctx, addr, g.upgrade)
 }
 
 func (g *gorilla) upgrade(w http.ResponseWriter, r *http.Request) {
@@ -67,15 +67,20 @@ func (g *gorilla) serve(c *gorillaConn) {
 	}
 }
 
-func (g *gorilla) Broadcast(payload []byte) {
-	prepared, err := websocket.NewPreparedMessage(websocket.TextMessage, payload)
-	if err != nil {
-		return
+func (g *gorilla) Broadcast(payloads [][]byte) {
+	prepared := make([]*websocket.PreparedMessage, len(payloads))
+	for i, p := range payloads {
+		var err error
+		if prepared[i], err = websocket.NewPreparedMessage(websocket.TextMessage, p); err != nil {
+			return
+		}
 	}
 	g.members.each(func(c *gorillaConn) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		_ = c.WritePreparedMessage(prepared) // a dead connection ends in its own reader
+		for _, p := range prepared {
+			_ = c.WritePreparedMessage(p) // a dead connection ends in its own reader
+		}
 	})
 }
 

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"net"
+	"context"
 	"net/http"
 
 	"github.com/lxzan/gws"
@@ -25,8 +25,8 @@ func newGWS() peer {
 	return p
 }
 
-func (p *gwsPeer) Serve(l net.Listener, rest http.Handler) error {
-	return serveHTTP(l, p.upgrade, rest)
+func (p *gwsPeer) Serve(ctx context.Context, addr string) error {
+	return serveHTTP(ctx, addr, p.upgrade)
 }
 
 func (p *gwsPeer) upgrade(w http.ResponseWriter, r *http.Request) {
@@ -47,10 +47,19 @@ func (p *gwsPeer) OnMessage(c *gws.Conn, m *gws.Message) {
 	_ = c.WriteMessage(m.Opcode, m.Bytes()) // a dead connection ends in ReadLoop
 }
 
-func (p *gwsPeer) Broadcast(payload []byte) {
-	b := gws.NewBroadcaster(gws.OpcodeText, payload)
-	defer func() { _ = b.Close() }()
-	p.members.each(func(c *gws.Conn) { _ = b.Broadcast(c) })
+func (p *gwsPeer) Broadcast(payloads [][]byte) {
+	broadcasters := make([]*gws.Broadcaster, len(payloads))
+	for i, payload := range payloads {
+		broadcasters[i] = gws.NewBroadcaster(gws.OpcodeText, payload)
+	}
+	p.members.each(func(c *gws.Conn) {
+		for _, b := range broadcasters {
+			_ = b.Broadcast(c)
+		}
+	})
+	for _, b := range broadcasters {
+		_ = b.Close()
+	}
 }
 
 // silent drops the library's log: a connection that is reset is no news here.

@@ -1,11 +1,11 @@
 // Command peers serves bare WebSocket echo and fan-out on one library after the
 // other, so that pushd is compared with each at its best. It is a module of its
-// own: no peer enters the product. A peer is one file that offers a handler
-// (or, for libraries with their own event loop, a server) and one line in the
-// table below.
+// own: no peer enters the product. A peer is one file that implements peer in
+// the way its library does best, and one line in the table below.
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -20,18 +20,25 @@ import (
 	"syscall"
 )
 
-// peer is one library's server, listening.
+// peer is one library's server.
 type peer interface {
-	// Serve accepts connections on l until it is closed. Connections on /ws are
-	// echoed; every other request goes to rest.
-	Serve(l net.Listener, rest http.Handler) error
-	// Broadcast sends payload to every connection as a text message, encoded once.
-	Broadcast(payload []byte)
+	// Serve listens on the address and sends back what comes at /ws, until ctx ends.
+	Serve(ctx context.Context, addr string) error
+	// Broadcast sends each payload, in their order, to every connection as a text
+	// message, and returns when the library has taken all of it. Several payloads
+	// are waiting for each connection at once: a library that can join them does.
+	Broadcast(payloads [][]byte)
 }
 
 var peers = map[string]func() peer{
-	"gorilla": newGorilla,
-	"gws":     newGWS,
+	"centrifuge": newCentrifuge,
+	"gnet":       newGnet,
+	"gorilla":    newGorilla,
+	"greatws":    newGreatws,
+	"gws":        newGWS,
+	"nbio":       newNbio,
+	"netpoll":    newNetpoll,
+	"raw":        newRaw,
 }
 
 func main() {
@@ -43,45 +50,59 @@ func main() {
 
 func run(args []string) error {
 	names := strings.Join(slices.Sorted(maps.Keys(peers)), "|")
-	if len(args) != 3 || args[1] != "--listen" || peers[args[0]] == nil {
-		return fmt.Errorf("usage: peers %s --listen host:port", names)
-	}
-	l, err := net.Listen("tcp", args[2])
-	if err != nil {
-		return err
+	if len(args) != 5 || args[1] != "--listen" || args[3] != "--admin-listen" || peers[args[0]] == nil {
+		return fmt.Errorf("usage: peers %s --listen host:port --admin-listen host:port", names)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := peers[args[0]]()
-	fmt.Printf("listening on %s\n", l.Addr())
-	context.AfterFunc(ctx, func() { l.Close() })
-	if err := p.Serve(l, rest(p)); ctx.Err() == nil {
+	l, err := net.Listen("tcp", args[4])
+	if err != nil {
+		return err
+	}
+	go func() { _ = http.Serve(l, admin(p, args[2])) }() // ends with the process
+	if err := p.Serve(ctx, args[2]); ctx.Err() == nil {
 		return err
 	}
 	return nil
 }
 
-// rest is what every peer serves beside /ws: fan-out of a posted payload, and
-// the heap figures that the load client asks for.
-func rest(p peer) http.Handler {
+// maxBroadcast bounds what is posted for one broadcast.
+const maxBroadcast = 1 << 20
+
+// admin is what every peer serves beside /ws: fan-out of the posted payloads,
+// one a line, and the heap figures that the load client asks for. It is ready
+// when the peer's own listener takes connections.
+func admin(p peer, public string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /broadcast", func(w http.ResponseWriter, r *http.Request) {
-		payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBroadcast))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 			return
 		}
-		p.Broadcast(payload)
+		p.Broadcast(bytes.Split(body, []byte("\n")))
 	})
-	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		conn, err := net.Dial("tcp", public)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_ = conn.Close()
+	})
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	return mux
 }
 
 // serveHTTP is Serve for libraries that upgrade requests of net/http.
-func serveHTTP(l net.Listener, upgrade http.HandlerFunc, rest http.Handler) error {
+func serveHTTP(ctx context.Context, addr string, upgrade http.HandlerFunc) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", upgrade)
-	mux.Handle("/", rest)
 	return http.Serve(l, mux)
 }

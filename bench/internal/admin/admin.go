@@ -68,42 +68,90 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]
 	return reply, nil
 }
 
-// Broadcast sends message, a JSON object, to everyone. sessions is how many the
-// server says it queued it for, -1 when it doesn't say.
-func (c *Client) Broadcast(ctx context.Context, message []byte) (sessions int, err error) {
-	return c.push(ctx, "/api/broadcast", map[string]any{"message": json.RawMessage(message)})
+// Push is one message, a JSON object, and who gets it.
+type Push struct {
+	Everyone bool
+	Topic    string
+	User     string
+	Message  []byte
 }
 
-// PushTopic sends message to the topic's subscribers.
-func (c *Client) PushTopic(ctx context.Context, topic string, message []byte) (sessions int, err error) {
-	return c.push(ctx, "/api/push", map[string]any{"topics": []string{topic}, "message": json.RawMessage(message)})
+type target struct {
+	Everyone bool            `json:"everyone,omitempty"`
+	Topics   []string        `json:"topics,omitempty"`
+	Users    []string        `json:"users,omitempty"`
+	Message  json.RawMessage `json:"message"`
 }
 
-func (c *Client) push(ctx context.Context, path string, body any) (int, error) {
+func (p Push) target() target {
+	t := target{Everyone: p.Everyone, Message: p.Message}
+	if p.Topic != "" {
+		t.Topics = []string{p.Topic}
+	}
+	if p.User != "" {
+		t.Users = []string{p.User}
+	}
+	return t
+}
+
+// Push delivers the messages in their order, several in one batch. It fails
+// when the server takes one of them not.
+func (c *Client) Push(ctx context.Context, pushes []Push) error {
+	if len(pushes) == 1 {
+		path, t := "/api/push", pushes[0].target()
+		if t.Everyone {
+			path, t.Everyone = "/api/broadcast", false
+		}
+		var reply struct {
+			ID string `json:"id"`
+		}
+		return c.post(ctx, path, t, &reply)
+	}
+	body := struct {
+		Items []target `json:"items"`
+	}{}
+	for _, p := range pushes {
+		body.Items = append(body.Items, p.target())
+	}
+	var reply struct {
+		Results []struct {
+			Error json.RawMessage `json:"error"`
+		} `json:"results"`
+	}
+	if err := c.post(ctx, "/api/batch", body, &reply); err != nil {
+		return err
+	}
+	for i, r := range reply.Results {
+		if len(r.Error) > 0 {
+			return fmt.Errorf("batch, item %d: %s", i, r.Error)
+		}
+	}
+	if len(reply.Results) != len(pushes) {
+		return fmt.Errorf("batch: %d results for %d items", len(reply.Results), len(pushes))
+	}
+	return nil
+}
+
+// post sends body as JSON and decodes the reply into into.
+func (c *Client) post(ctx context.Context, path string, body, into any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
-		return 0, fmt.Errorf("encode push: %w", err)
+		return fmt.Errorf("encode push: %w", err)
 	}
-	b, err = c.call(ctx, http.MethodPost, path, b)
-	if err != nil {
-		return 0, err
+	if b, err = c.call(ctx, http.MethodPost, path, b); err != nil {
+		return err
 	}
-	reply := struct {
-		Sessions *int `json:"sessions"`
-	}{}
-	if err := json.Unmarshal(b, &reply); err != nil {
-		return 0, fmt.Errorf("%s: reply: %w", path, err)
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s: reply: %w", path, err)
 	}
-	if reply.Sessions == nil {
-		return -1, nil
-	}
-	return *reply.Sessions, nil
+	return nil
 }
 
-// BareBroadcast sends payload as it is to every connection of a peer.
-func (c *Client) BareBroadcast(ctx context.Context, payload []byte) (int, error) {
-	_, err := c.call(ctx, http.MethodPost, "/broadcast", payload)
-	return -1, err
+// BareBroadcast sends payloads, which hold no line feed, as they are to every
+// connection of a peer.
+func (c *Client) BareBroadcast(ctx context.Context, payloads [][]byte) error {
+	_, err := c.call(ctx, http.MethodPost, "/broadcast", bytes.Join(payloads, []byte("\n")))
+	return err
 }
 
 // Heap is what the Go runtime of the server says of its memory.

@@ -31,21 +31,26 @@ func TestPushesAreWhatTheAPIAsksFor(t *testing.T) {
 			t.Error(err)
 		}
 		got = append(got, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization")+" "+r.Header.Get("Content-Type")+" "+string(b))
-		_, _ = io.WriteString(w, `{"id":"1","sessions":3}`)
+		_, _ = io.WriteString(w, `{"id":"1","sessions":3,"results":[{"id":"1"},{"id":"2"}]}`)
 	})
-	if n, err := c.Broadcast(t.Context(), []byte(`{"a":1}`)); err != nil || n != 3 {
-		t.Errorf("%d, %v", n, err)
+	one := []byte(`{"a":1}`)
+	for _, pushes := range [][]admin.Push{
+		{{Everyone: true, Message: one}},
+		{{Topic: "news", Message: one}},
+		{{User: "bob", Message: one}, {Everyone: true, Message: one}},
+	} {
+		if err := c.Push(t.Context(), pushes); err != nil {
+			t.Error(err)
+		}
 	}
-	if n, err := c.PushTopic(t.Context(), "news", []byte(`{"a":1}`)); err != nil || n != 3 {
-		t.Errorf("%d, %v", n, err)
-	}
-	if _, err := c.BareBroadcast(t.Context(), []byte(`x`)); err != nil {
+	if err := c.BareBroadcast(t.Context(), [][]byte{[]byte("x"), []byte("y")}); err != nil {
 		t.Error(err)
 	}
 	want := []string{
 		`POST /api/broadcast Bearer secret application/json {"message":{"a":1}}`,
-		`POST /api/push Bearer secret application/json {"message":{"a":1},"topics":["news"]}`,
-		`POST /broadcast Bearer secret application/json x`,
+		`POST /api/push Bearer secret application/json {"topics":["news"],"message":{"a":1}}`,
+		`POST /api/batch Bearer secret application/json {"items":[{"users":["bob"],"message":{"a":1}},{"everyone":true,"message":{"a":1}}]}`,
+		"POST /broadcast Bearer secret application/json x\ny",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s", strings.Join(got, "\n"))
@@ -69,12 +74,23 @@ func TestRepliesThatAreNoAnswer(t *testing.T) {
 		},
 	} {
 		c := client(t, h)
-		if _, err := c.Broadcast(t.Context(), []byte(`{}`)); err == nil {
+		push := admin.Push{Everyone: true, Message: []byte(`{}`)}
+		if c.Push(t.Context(), []admin.Push{push}) == nil || c.Push(t.Context(), []admin.Push{push, push}) == nil {
 			t.Errorf("%s: push taken", name)
 		}
 		if _, err := c.Heap(t.Context(), false); err == nil {
 			t.Errorf("%s: heap taken", name)
 		}
+	}
+	c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"results":[{"id":"1"},{"error":{"code":503,"message":"busy"}}]}`)
+	})
+	push := admin.Push{Everyone: true, Message: []byte(`{}`)}
+	if err := c.Push(t.Context(), []admin.Push{push, push}); err == nil || !strings.Contains(err.Error(), "busy") {
+		t.Errorf("an item that failed: %v", err)
+	}
+	if err := c.Push(t.Context(), []admin.Push{push, push, push}); err == nil {
+		t.Error("a batch of which one item wasn't answered is taken")
 	}
 	for _, bad := range []string{"", "127.0.0.1:1", "ws://x", "http://", "://"} {
 		if _, err := admin.New(bad, ""); err == nil {

@@ -20,7 +20,7 @@ import (
 // Options say what is compared and how long.
 type Options struct {
 	Servers     []string // names; the first is what the others are related to
-	Scenarios   []string // of echo, fanout, churn, idle
+	Cases       []string // of CaseNames
 	Rounds      int
 	Quick       bool     // small and short: shows that it works, not what is true
 	PushdBinary string   // "": built from the source tree
@@ -44,43 +44,81 @@ func (o Options) hasPeers() bool {
 	return len(o.Servers) > 1 || len(o.Servers) == 1 && !o.has(Pushd)
 }
 
-// once are the scenarios that are run in the first round only: memory hardly
-// varies, and it takes a minute.
-var once = map[string]bool{"idle": true}
-
-// arguments are the client's for a scenario.
-func (o Options) arguments(scenario string) ([]string, error) {
-	full, quick := map[string]string{
-		"echo":   "-n 1000 --duration 3s --warmup 500ms --heartbeat 0s",
-		"fanout": "-n 8000 --rounds 20 --heartbeat 0s",
-		"churn":  "-n 200 --stay 20ms --connect-rate 20000 --duration 3s --heartbeat 0s",
-		"idle":   "--steps 5000,18000 --settle 20s --duration 0s",
-	}, map[string]string{
-		"echo":   "-n 200 --duration 1s --warmup 200ms --heartbeat 0s",
-		"fanout": "-n 500 --rounds 10 --heartbeat 0s",
-		"churn":  "-n 50 --stay 20ms --connect-rate 20000 --duration 1s --heartbeat 0s",
-		"idle":   "--steps 500,2000 --settle 2s --duration 0s",
-	}
-	set := full
-	if o.Quick {
-		set = quick
-	}
-	args, ok := set[scenario]
-	if !ok {
-		return nil, fmt.Errorf("scenario %q: must be echo, fanout, churn or idle", scenario)
-	}
-	return strings.Fields(args), nil
+// Case is one thing that is measured on every server: a scenario and its
+// arguments.
+type Case struct {
+	Name        string
+	scenario    string
+	full, quick string
+	once        bool // in the first round only: it hardly varies, and it takes a minute
 }
 
-// Run measures and sums up. Interrupted, it sums up what it has.
-func Run(ctx context.Context, o Options) (*Comparison, error) {
+// cases are all of them, in the order in which a round takes them.
+var cases = []Case{
+	{
+		Name: "echo", scenario: "echo",
+		full:  "-n 1000 --duration 3s --warmup 500ms --heartbeat 0s",
+		quick: "-n 200 --duration 1s --warmup 200ms --heartbeat 0s",
+	}, {
+		Name: "fanout", scenario: "fanout",
+		full:  "-n 8000 --connect-rate 20000 --rounds 20 --heartbeat 0s",
+		quick: "-n 500 --rounds 10 --heartbeat 0s",
+	}, {
+		Name: "burst", scenario: "fanout",
+		full:  "-n 8000 --connect-rate 20000 --rounds 200 --burst 10 --heartbeat 0s",
+		quick: "-n 500 --rounds 50 --burst 10 --heartbeat 0s",
+	}, {
+		Name: "churn", scenario: "churn",
+		full:  "-n 200 --stay 20ms --connect-rate 20000 --duration 3s --heartbeat 0s",
+		quick: "-n 50 --stay 20ms --connect-rate 20000 --duration 1s --heartbeat 0s",
+	}, {
+		Name: "disturbed", scenario: "mixed",
+		full:  "-n 19000 --connect-rate 20000 --askers 1000 --ask-rate 2000 --before 4s --push-rate 0 --broadcast-every 1s --duration 4s --heartbeat 0s",
+		quick: "-n 1000 --askers 100 --ask-rate 500 --before 500ms --warmup 200ms --push-rate 0 --broadcast-every 200ms --duration 1s --heartbeat 0s",
+	}, {
+		Name: "idle", scenario: "idle", once: true,
+		full:  "--steps 5000,18000 --settle 20s --traffic 10 --duration 0s",
+		quick: "--steps 500,2000 --settle 1s --traffic 2 --duration 0s",
+	},
+}
+
+// CaseNames are the names of all cases.
+func CaseNames() []string {
+	var names []string
+	for _, c := range cases {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func caseOf(name string) (Case, error) {
+	for _, c := range cases {
+		if c.Name == name {
+			return c, nil
+		}
+	}
+	return Case{}, fmt.Errorf("case %q: must be one of %s", name, strings.Join(CaseNames(), ", "))
+}
+
+func (c Case) arguments(quick bool) []string {
+	if quick {
+		return strings.Fields(c.quick)
+	}
+	return strings.Fields(c.full)
+}
+
+// Measure runs all and sums up. Interrupted, it sums up what it has.
+func Measure(ctx context.Context, o Options) (*Comparison, error) {
 	if len(o.Servers) == 0 || o.Rounds < 1 {
 		return nil, errors.New("nothing to compare: at least one server and one round are needed")
 	}
-	for _, s := range o.Scenarios {
-		if _, err := o.arguments(s); err != nil {
+	var chosen []Case
+	for _, name := range o.Cases {
+		c, err := caseOf(name)
+		if err != nil {
 			return nil, err
 		}
+		chosen = append(chosen, c)
 	}
 	dir, err := os.MkdirTemp("", "pushbench-")
 	if err != nil {
@@ -96,21 +134,22 @@ func Run(ctx context.Context, o Options) (*Comparison, error) {
 		Servers: o.Servers, ServerCPU: o.ServerCPU, ClientCPU: o.ClientCPU, Quick: o.Quick,
 	}
 	for round := range o.Rounds {
-		for _, scenario := range o.Scenarios {
-			if round > 0 && once[scenario] {
+		for _, what := range chosen {
+			if round > 0 && what.once {
 				continue
 			}
 			for _, name := range o.Servers {
-				result, err := o.one(ctx, bin, name, scenario, dir)
+				result, err := o.one(ctx, bin, name, what, dir)
 				if ctx.Err() != nil {
 					c.sumUp()
 					return c, nil
 				}
 				if err != nil {
-					return nil, fmt.Errorf("round %d, %s on %s: %w", round+1, scenario, name, err)
+					return nil, fmt.Errorf("round %d, %s on %s: %w", round+1, what.Name, name, err)
 				}
-				_, _ = fmt.Fprintf(o.Progress, "round %d/%d  %-7s %-8s %s\n", round+1, o.Rounds, scenario, name, headline(result))
-				c.Results = append(c.Results, result)
+				run := Run{what.Name, result}
+				_, _ = fmt.Fprintf(o.Progress, "round %d/%d  %-9s %-8s %s\n", round+1, o.Rounds, what.Name, name, run.headline())
+				c.Runs = append(c.Runs, run)
 			}
 		}
 	}
@@ -118,8 +157,8 @@ func Run(ctx context.Context, o Options) (*Comparison, error) {
 	return c, nil
 }
 
-// one starts a server afresh and runs one scenario against it.
-func (o Options) one(ctx context.Context, bin binaries, name, scenario, dir string) (*report.Result, error) {
+// one starts a server afresh and runs one case against it.
+func (o Options) one(ctx context.Context, bin binaries, name string, what Case, dir string) (*report.Result, error) {
 	s, err := bin.start(ctx, name, o, dir)
 	if err != nil {
 		return nil, err
@@ -130,17 +169,11 @@ func (o Options) one(ctx context.Context, bin binaries, name, scenario, dir stri
 		return nil, err
 	}
 	file := filepath.Join(dir, "result.json")
-	args, err := o.arguments(scenario)
-	if err != nil {
-		return nil, err
-	}
-	args = append([]string{
-		scenario, "--url", s.url, "--admin", s.admin, "--admin-key", adminKey, "--label", name,
+	args := append([]string{
+		what.scenario, "--url", s.url, "--admin", s.admin, "--admin-key", adminKey, "--label", name,
 		"--server-pid", strconv.Itoa(s.cmd.Process.Pid), "--cpu", strconv.Itoa(o.ClientCPU), "--json", file, "--out", "none",
-	}, args...)
-	if s.bare {
-		args = append(args, "--bare")
-	}
+	}, what.arguments(o.Quick)...)
+	args = append(args, s.args...)
 	cmd := exec.CommandContext(ctx, client, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = stopTimeout

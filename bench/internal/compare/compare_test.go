@@ -7,12 +7,12 @@ import (
 	"pushd/bench/internal/report"
 )
 
-func echoes(server string, perCPU float64) *report.Result {
-	return &report.Result{Scenario: "echo", Server: server, OK: true, Messages: &report.Messages{PerCPUSecond: perCPU}}
+func echoes(server string, perCPU float64) Run {
+	return Run{"echo", &report.Result{Scenario: "echo", Server: server, OK: true, Messages: &report.Messages{PerCPUSecond: perCPU}}}
 }
 
 func TestMediansAndRatios(t *testing.T) {
-	c := &Comparison{Servers: []string{"pushd", "gws", "absent"}, Results: []*report.Result{
+	c := &Comparison{Servers: []string{"pushd", "gws", "absent"}, Runs: []Run{
 		echoes("pushd", 300), echoes("gws", 100), echoes("pushd", 200), echoes("gws", 120), echoes("pushd", 1000), echoes("gws", 90), echoes("gws", 101),
 	}}
 	c.sumUp()
@@ -26,7 +26,7 @@ func TestMediansAndRatios(t *testing.T) {
 		t.Fatal(err)
 	}
 	md := c.Markdown()
-	for _, want := range []string{"| pushd/gws |", "| 300 (200 – 1000) |", "| 2.99 |"} {
+	for _, want := range []string{"| 300 (200 – 1000) |", "100 (90 – 120) ×2.99 |", "×: pushd divided by it"} {
 		if !strings.Contains(md, want) {
 			t.Errorf("no %q in\n%s", want, md)
 		}
@@ -34,31 +34,33 @@ func TestMediansAndRatios(t *testing.T) {
 	if !strings.Contains(text.String(), "100 (90 – 120)") || !c.OK() {
 		t.Errorf("%s", &text)
 	}
-	c.Results[0].OK = false
+	c.Runs[1].OK = false
+	if !c.OK() {
+		t.Error("a peer's bad run is pushd's")
+	}
+	c.Runs[0].OK = false
 	if c.OK() {
 		t.Error("a bad run is good")
 	}
 }
 
-func TestEveryScenarioHasArgumentsAndAFigure(t *testing.T) {
-	for _, quick := range []bool{false, true} {
-		for _, s := range []string{"echo", "fanout", "churn", "idle"} {
-			if args, err := (Options{Quick: quick}).arguments(s); err != nil || len(args) == 0 {
-				t.Errorf("%s: %v, %v", s, args, err)
-			}
-			found := false
-			for _, q := range quantities {
-				found = found || q.scenario == s
-			}
-			if !found {
-				t.Errorf("%s has no figure", s)
-			}
+func TestEveryCaseHasAFigureAndEveryFigureACase(t *testing.T) {
+	figures := map[string]bool{}
+	for _, q := range quantities {
+		figures[q.from] = true
+		if _, err := caseOf(q.from); err != nil {
+			t.Errorf("%s: %v", q.name, err)
 		}
 	}
-	if _, err := Run(t.Context(), Options{Servers: []string{"x"}, Rounds: 1, Scenarios: []string{"sing"}}); err == nil {
+	for _, c := range cases {
+		if !figures[c.Name] || len(c.arguments(true)) == 0 || len(c.arguments(false)) == 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if _, err := Measure(t.Context(), Options{Servers: []string{"x"}, Rounds: 1, Cases: []string{"sing"}}); err == nil {
 		t.Error("an unknown scenario is taken")
 	}
-	if _, err := Run(t.Context(), Options{Rounds: 1}); err == nil {
+	if _, err := Measure(t.Context(), Options{Rounds: 1}); err == nil {
 		t.Error("no server is taken")
 	}
 }

@@ -24,10 +24,19 @@ import (
 // Pushd is the name of the one server that isn't a peer.
 const Pushd = "pushd"
 
+// Peers are the servers of bench/peers, the limit first.
+func Peers() []string {
+	return []string{"raw", "gorilla", "gws", "nbio", "gnet", "greatws", "netpoll", Centrifuge}
+}
+
+// Centrifuge is the one peer that is a product: it knows users and channels, and
+// speaks Centrifugo's protocol.
+const Centrifuge = "centrifuge"
+
 // server is one process under test.
 type server struct {
 	url, admin string
-	bare       bool
+	args       []string // of the client, for this server
 	cmd        *exec.Cmd
 	ended      chan struct{} // closed when the process is gone
 	log        *tail
@@ -76,11 +85,17 @@ func (b binaries) start(ctx context.Context, name string, o Options, dir string)
 		return nil, err
 	}
 	public, admin := ports[0], ports[1]
-	s := &server{url: "ws://" + public + "/ws", admin: "http://" + public, bare: name != Pushd, ended: make(chan struct{}), log: &tail{}}
-	if s.bare {
-		s.cmd = exec.Command(b.peers, name, "--listen", public)
+	s := &server{url: "ws://" + public + "/ws", admin: "http://" + admin, ended: make(chan struct{}), log: &tail{}}
+	switch name {
+	case Centrifuge:
+		s.args = []string{"--centrifugo"}
+	case Pushd:
+	default:
+		s.args = []string{"--bare"}
+	}
+	if name != Pushd {
+		s.cmd = exec.Command(b.peers, name, "--listen", public, "--admin-listen", admin)
 	} else {
-		s.admin = "http://" + admin
 		args := append([]string{"serve", "--dev", "--listen", public, "--admin-listen", admin, "--admin-key", adminKey}, o.PushdArgs...)
 		s.cmd = exec.Command(b.pushd, args...)
 	}

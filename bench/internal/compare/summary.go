@@ -14,7 +14,7 @@ import (
 )
 
 // Schema is the version of the comparison's file.
-const Schema = 1
+const Schema = 2
 
 // Comparison is what a comparison found: every result, and figures over them.
 type Comparison struct {
@@ -26,7 +26,7 @@ type Comparison struct {
 	ClientCPU   int              `json:"client_cpu"`
 	Quick       bool             `json:"quick"` // too short to be true
 	Figures     []Figure         `json:"figures"`
-	Results     []*report.Result `json:"results"`
+	Runs        []Run            `json:"results"`
 }
 
 // Figure is one quantity of all servers.
@@ -45,35 +45,63 @@ type Median struct {
 	Ratio  float64 `json:"ratio"` // the first server's median divided by this one's
 }
 
-// quantity picks a figure from a result; ok is false when the result has none.
+// Run is one result and the case it is of.
+type Run struct {
+	Case string `json:"case"`
+	*report.Result
+}
+
+// quantity picks a figure from a case's results; ok is false when one has none.
 type quantity struct {
-	name     string
-	scenario string
-	digits   int
-	of       func(r *report.Result) (value float64, ok bool)
+	name   string
+	from   string // the case
+	digits int
+	of     func(r *report.Result) (value float64, ok bool)
 }
 
 var quantities = []quantity{
+	{"RSS bytes per idle connection, as it stands", "idle", 0, slope(func(s *report.Slope) float64 { return s.RSS })},
+	{"RSS bytes per idle connection, settled", "idle", 0, slope(func(s *report.Slope) float64 { return s.RSSSettled })},
+	{"RSS bytes per idle connection, after traffic", "idle", 0, slope(func(s *report.Slope) float64 { return s.RSSTraffic })},
+	{"heap objects per idle connection", "idle", 2, slope(func(s *report.Slope) float64 { return s.HeapObjects })},
 	{"echo, messages per server CPU-second", "echo", 0, perCPU},
-	{"echo, p50 µs", "echo", 0, func(r *report.Result) (float64, bool) {
-		return latency(r, func(p *report.Percentiles) int64 { return p.P50 })
-	}},
-	{"echo, p99 µs", "echo", 0, func(r *report.Result) (float64, bool) {
-		return latency(r, func(p *report.Percentiles) int64 { return p.P99 })
-	}},
-	{"echo, allocations per message", "echo", 3, func(r *report.Result) (float64, bool) {
+	{"echo, system calls per message", "echo", 2, systemCalls},
+	{"echo, allocations per message", "echo", 2, func(r *report.Result) (float64, bool) {
 		if r.Messages == nil {
 			return 0, false
 		}
 		return r.Messages.Allocations, true
 	}},
+	{"echo, p50 µs", "echo", 0, latency(func(p *report.Percentiles) int64 { return p.P50 })},
+	{"echo, p99 µs", "echo", 0, latency(func(p *report.Percentiles) int64 { return p.P99 })},
+	{"echo, p99.9 µs", "echo", 0, latency(func(p *report.Percentiles) int64 { return p.P999 })},
 	{"fan-out, deliveries per server CPU-second", "fanout", 0, perCPU},
-	{"connections and logins per server CPU-second", "churn", 0, func(r *report.Result) (float64, bool) {
+	{"fan-out, system calls per delivery", "fanout", 2, systemCalls},
+	{"fan-out, 10 messages waiting, deliveries per server CPU-second", "burst", 0, perCPU},
+	{"connections, with login where there is one, per server CPU-second", "churn", 0, func(r *report.Result) (float64, bool) {
 		return r.Connections.PerCPUSecond, r.Connections.PerCPUSecond > 0
 	}},
-	{"RSS bytes per idle connection", "idle", 0, slope(func(s *report.Slope) float64 { return s.RSS })},
-	{"the same, settled", "idle", 0, slope(func(s *report.Slope) float64 { return s.RSSSettled })},
-	{"heap objects per idle connection", "idle", 2, slope(func(s *report.Slope) float64 { return s.HeapObjects })},
+	{"echo at 2,000/s among 19,000, p99 µs", "disturbed", 0, part("requests alone")},
+	{"the same while all get a broadcast each second, p99 µs", "disturbed", 0, part("requests")},
+}
+
+func systemCalls(r *report.Result) (float64, bool) {
+	if r.Messages == nil {
+		return 0, false
+	}
+	return r.Messages.SystemCalls, r.Messages.SystemCalls > 0
+}
+
+// part is the p99 of one part of a mixed run.
+func part(name string) func(*report.Result) (float64, bool) {
+	return func(r *report.Result) (float64, bool) {
+		for _, p := range r.Parts {
+			if p.Name == name && p.Latency != nil {
+				return float64(p.Latency.P99), true
+			}
+		}
+		return 0, false
+	}
 }
 
 func perCPU(r *report.Result) (float64, bool) {
@@ -83,11 +111,13 @@ func perCPU(r *report.Result) (float64, bool) {
 	return r.Messages.PerCPUSecond, r.Messages.PerCPUSecond > 0
 }
 
-func latency(r *report.Result, of func(*report.Percentiles) int64) (float64, bool) {
-	if r.Latency == nil {
-		return 0, false
+func latency(of func(*report.Percentiles) int64) func(*report.Result) (float64, bool) {
+	return func(r *report.Result) (float64, bool) {
+		if r.Latency == nil {
+			return 0, false
+		}
+		return float64(of(r.Latency)), true
 	}
-	return float64(of(r.Latency)), true
 }
 
 func slope(of func(*report.Slope) float64) func(*report.Result) (float64, bool) {
@@ -99,12 +129,12 @@ func slope(of func(*report.Slope) float64) func(*report.Result) (float64, bool) 
 	}
 }
 
-// headline is what one line of progress says of a result.
-func headline(r *report.Result) string {
+// headline is what one line of progress says of a run.
+func (r Run) headline() string {
 	var parts []string
 	for _, q := range quantities {
-		if q.scenario == r.Scenario {
-			if v, ok := q.of(r); ok {
+		if q.from == r.Case {
+			if v, ok := q.of(r.Result); ok {
 				parts = append(parts, fmt.Sprintf("%s: %.*f", q.name[strings.Index(q.name, ", ")+1:], q.digits, v))
 			}
 		}
@@ -121,8 +151,11 @@ func (c *Comparison) sumUp() {
 		f := Figure{Name: q.name}
 		for _, name := range c.Servers {
 			var values []float64
-			for _, r := range c.Results {
-				if v, ok := q.of(r); ok && r.Server == name && r.Scenario == q.scenario {
+			for _, r := range c.Runs {
+				if r.Server != name || r.Case != q.from {
+					continue
+				}
+				if v, ok := q.of(r.Result); ok {
 					values = append(values, v)
 				}
 			}
@@ -148,10 +181,11 @@ func medianOf(name string, values []float64) Median {
 	return Median{Server: name, Rounds: n, Median: (values[(n-1)/2] + values[n/2]) / 2, Min: values[0], Max: values[n-1]}
 }
 
-// OK tells whether every run was as it should be.
+// OK tells whether every run of the first server was as it should be. What a
+// peer did wrong is printed, but isn't this program's failure.
 func (c *Comparison) OK() bool {
-	for _, r := range c.Results {
-		if !r.OK {
+	for _, r := range c.Runs {
+		if r.Server == c.Servers[0] && !r.OK {
 			return false
 		}
 	}
@@ -160,34 +194,23 @@ func (c *Comparison) OK() bool {
 
 // rows are the table's cells, the head first.
 func (c *Comparison) rows() [][]string {
-	head := []string{"median (smallest – largest)"}
-	head = append(head, c.Servers...)
-	for _, s := range c.Servers[1:] {
-		head = append(head, c.Servers[0]+"/"+s)
-	}
-	rows := [][]string{head}
+	rows := [][]string{append([]string{"median (smallest – largest) ×ratio"}, c.Servers...)}
 	for _, f := range c.Figures {
 		row := []string{f.Name}
 		by := map[string]Median{}
 		for _, v := range f.Values {
 			by[v.Server] = v
 		}
-		for _, s := range c.Servers {
-			row = append(row, by[s].cell(digitsOf(f.Name)))
-		}
-		for _, s := range c.Servers[1:] {
-			row = append(row, ratioCell(by[s]))
+		for i, s := range c.Servers {
+			cell := by[s].cell(digitsOf(f.Name))
+			if i > 0 && by[s].Ratio != 0 {
+				cell += fmt.Sprintf(" ×%.2f", by[s].Ratio)
+			}
+			row = append(row, cell)
 		}
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-func ratioCell(m Median) string {
-	if m.Ratio == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.2f", m.Ratio)
 }
 
 func digitsOf(name string) int {
@@ -212,9 +235,9 @@ func (m Median) cell(digits int) string {
 // Print writes the table for a terminal.
 func (c *Comparison) Print(w io.Writer) error {
 	text := report.Columns(c.rows())
-	for _, r := range c.Results {
+	for _, r := range c.Runs {
 		for _, p := range r.Problems {
-			text += fmt.Sprintf("PROBLEM  %s on %s: %s (%d)\n", r.Scenario, r.Server, p.What, p.Count)
+			text += fmt.Sprintf("PROBLEM  %s on %s: %s (%d)\n", r.Case, r.Server, p.What, p.Count)
 		}
 	}
 	_, err := io.WriteString(w, text)
@@ -225,8 +248,8 @@ func (c *Comparison) Print(w io.Writer) error {
 func (c *Comparison) Markdown() string {
 	e := c.Environment
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %d processors, Linux %s, %s; server on processor %d, client on %d, in turns.\n",
-		c.Started.Format("2006-01-02 15:04 MST"), e.CPU, e.Cores, e.Kernel, e.Go, c.ServerCPU, c.ClientCPU)
+	fmt.Fprintf(&b, "%s, %s, %d processors, Linux %s, %s; server on processor %d, client on %d, in turns. ×: %s divided by it.\n",
+		c.Started.Format("2006-01-02 15:04 MST"), e.CPU, e.Cores, e.Kernel, e.Go, c.ServerCPU, c.ClientCPU, c.Servers[0])
 	if c.Quick {
 		b.WriteString("\nA quick run: it shows that the comparison works, not what is true.\n")
 	}

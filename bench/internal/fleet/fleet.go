@@ -20,19 +20,21 @@ import (
 
 // Options say how the clients behave.
 type Options struct {
-	Target    netip.AddrPort
-	Request   []byte       // the opening handshake
-	Dial      loop.Options // pace and source addresses
-	Bare      bool         // no login and no JSON: a server that only echoes
-	Identity  Identities   // who logs in; unused when Bare
-	Heartbeat time.Duration
-	Stay      time.Duration // 0: for good; else about how long before leaving and coming again
+	Target     netip.AddrPort
+	Request    []byte       // the opening handshake
+	Dial       loop.Options // pace and source addresses
+	Bare       bool         // no login and no JSON: a server that only echoes
+	Identity   Identities   // who logs in; unused when Bare
+	Centrifugo bool         // login and messages are Centrifugo's; the server sends the heartbeats then
+	Heartbeat  time.Duration
+	Stay       time.Duration // 0: for good; else about how long before leaving and coming again
+	Retry      bool          // who can't connect tries again, after all others that wait
 }
 
 // Hooks are what a scenario adds. Each may be nil.
 type Hooks struct {
 	Ready   func(c *loop.Conn)                                       // logged in
-	Message func(c *loop.Conn, payload []byte, e *protocol.Envelope) // e is nil when Bare; both valid during the call
+	Message func(c *loop.Conn, payload []byte, e *protocol.Envelope) // e is nil when Bare or Centrifugo; both valid during the call
 	Gone    func(c *loop.Conn)
 }
 
@@ -43,6 +45,7 @@ type Fleet struct {
 	hooks     Hooks
 	loop      *loop.Loop
 	heartbeat []byte
+	pong      []byte        // of Centrifugo
 	done      chan struct{} // closed when the loop has returned
 	err       error         // of the loop; read after done
 
@@ -76,7 +79,7 @@ const (
 
 type counts struct {
 	dialled, opened, ready, readyNow, failed, lost, left atomic.Int64
-	beats, beatsPending                                  atomic.Int64
+	beats, beatsPending, retries                         atomic.Int64
 }
 
 const loginTimeout = 15 * time.Second
@@ -89,6 +92,10 @@ func New(n int, opts Options, hooks Hooks) (*Fleet, error) {
 	f := &Fleet{
 		opts: opts, hooks: hooks, done: make(chan struct{}), members: make([]member, n),
 		causes: map[string]int64{}, logins: report.NewLatency(),
+	}
+	if opts.Centrifugo {
+		f.opts.Heartbeat = 0
+		f.pong = protocol.CentrifugoPong()
 	}
 	f.heartbeat = protocol.HeartBeat()
 	if opts.Bare {
@@ -167,6 +174,25 @@ func (f *Fleet) Each(ctx context.Context, visit func(c *loop.Conn)) error {
 	case <-f.done:
 		return f.stopped()
 	}
+}
+
+// Storm cuts every client off at once, without a Close, and lets all come
+// again: no more than pending at the same time, rate a second. It returns the
+// loop's time at which it did that and how many there were.
+func (f *Fleet) Storm(rate float64, pending int) (at time.Duration, cut int, err error) {
+	err = f.loop.Do(func() {
+		at = f.loop.Clock()
+		f.loop.SetPace(rate, pending)
+		for id := range f.members {
+			if f.members[id].phase == ready {
+				cut++
+				f.loop.Conn(id).Drop()
+				f.counts.dialled.Add(1)
+				f.loop.Dial(id)
+			}
+		}
+	})
+	return at, cut, err
 }
 
 // IsReady tells whether client id is logged in. Loop only.

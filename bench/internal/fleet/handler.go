@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"time"
 
@@ -25,7 +26,11 @@ func (h *handler) Opened(c *loop.Conn) {
 	}
 	f.members[c.ID()].phase = greeting
 	c.SetTimer(loginTimeout)
-	frame, err := f.opts.Identity.Login(c.ID())
+	login := f.opts.Identity.Login
+	if f.opts.Centrifugo {
+		login = func(i int) ([]byte, error) { return protocol.CentrifugoConnect(f.opts.Identity.User(i)) }
+	}
+	frame, err := login(c.ID())
 	f.send(c, frame, err)
 }
 
@@ -38,6 +43,11 @@ func (h *handler) Message(c *loop.Conn, m wire.Message) {
 	case f.opts.Bare:
 		if f.hooks.Message != nil {
 			f.hooks.Message(c, m.Payload, nil)
+		}
+		return
+	case f.opts.Centrifugo:
+		for line := range bytes.SplitSeq(m.Payload, []byte("\n")) {
+			f.centrifugo(c, line)
 		}
 		return
 	}
@@ -55,6 +65,22 @@ func (h *handler) Message(c *loop.Conn, m wire.Message) {
 		f.cause("robot.Error %d: %s", e.Code, e.Text())
 	case f.hooks.Message != nil:
 		f.hooks.Message(c, m.Payload, e)
+	}
+}
+
+// centrifugo takes one object of Centrifugo's protocol.
+func (f *Fleet) centrifugo(c *loop.Conn, object []byte) {
+	switch {
+	case len(object) == 0:
+	case string(object) == "{}":
+		f.counts.beats.Add(1)
+		c.Write(f.pong)
+	case f.members[c.ID()].phase == greeting && bytes.Contains(object, []byte(`"connect":`)):
+		f.welcome(c)
+	case bytes.Contains(object, []byte(`"error":`)):
+		f.cause("refused: %.200s", object)
+	case f.hooks.Message != nil:
+		f.hooks.Message(c, object, nil)
 	}
 }
 
@@ -145,6 +171,9 @@ func (h *handler) Closed(c *loop.Conn, why loop.Cause) {
 	case was == ready:
 		f.counts.lost.Add(1)
 		f.cause("lost: %s", why)
+	case !f.leaving && f.opts.Retry:
+		f.counts.retries.Add(1)
+		f.loop.Dial(c.ID())
 	case !f.leaving:
 		f.counts.failed.Add(1)
 		if why.Kind != loop.Left { // if we left before login, the reason was counted then

@@ -25,6 +25,7 @@ func (f *Fleet) Beats() int64 { return f.counts.beats.Load() }
 // Report writes the fleet's counts and what went wrong into r.
 func (f *Fleet) Report(r *report.Result) {
 	c := &f.counts
+	r.Connections.Retries = c.retries.Load()
 	r.Connections.Opened = c.opened.Load()
 	r.Connections.Ready = c.ready.Load()
 	r.Connections.Failed = c.failed.Load()

@@ -1,19 +1,17 @@
 package host
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process reads another process's figures from /proc.
 type Process struct{ PID int }
-
-// ticksPerSecond is USER_HZ, which is 100 on every Linux that Go runs on.
-const ticksPerSecond = 100
 
 // RSS is the resident set in bytes.
 func (p Process) RSS() (int64, error) {
@@ -24,13 +22,17 @@ func (p Process) RSS() (int64, error) {
 	return parseStatm(b, os.Getpagesize())
 }
 
-// CPU is the user and system time used so far, to a hundredth of a second.
+// CPU is the user and system time used so far by all its threads, those that
+// have ended too. /proc/PID/stat would tell it in hundredths of a second only.
 func (p Process) CPU() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
-	if err != nil {
+	// clock_getcpuclockid(3): a process's clock is its id's complement, and 2 in
+	// the low three bits is the scheduler's exact count.
+	const scheduler = 2
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^p.PID<<3|scheduler), &ts); err != nil {
 		return 0, fmt.Errorf("server's processor time: %w", err)
 	}
-	return parseStat(b)
+	return time.Duration(ts.Nano()), nil
 }
 
 // Files is the number of descriptors the process has open.
@@ -57,26 +59,4 @@ func parseStatm(b []byte, page int) (int64, error) {
 		return 0, fmt.Errorf("statm: %w", err)
 	}
 	return pages * int64(page), nil
-}
-
-func parseStat(b []byte) (time.Duration, error) {
-	// The command's name is in parentheses and may hold anything, parentheses too.
-	end := bytes.LastIndexByte(b, ')')
-	if end < 0 {
-		return 0, fmt.Errorf("stat without a command")
-	}
-	fields := strings.Fields(string(b[end+1:]))
-	const utime, stime = 14 - 3, 15 - 3
-	if len(fields) <= stime {
-		return 0, fmt.Errorf("stat has %d fields", len(fields))
-	}
-	var ticks int64
-	for _, f := range []string{fields[utime], fields[stime]} {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("stat: %w", err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * (time.Second / ticksPerSecond), nil
 }

@@ -129,6 +129,9 @@ func (c *Conn) Leave() {
 	}
 }
 
+// Drop resets the socket at once, as an outage does; Closed is told Left.
+func (c *Conn) Drop() { c.finish(Cause{Kind: Left}) }
+
 var closeNormal = wire.AppendClose(nil, 1000)
 
 func (c *Conn) onReadable() {

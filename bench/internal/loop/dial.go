@@ -34,6 +34,9 @@ func (l *Loop) dialSome() time.Duration {
 	}
 }
 
+// SetPace changes how fast the next connections are dialled. Loop only.
+func (l *Loop) SetPace(rate float64, pending int) { l.opts.Rate, l.opts.Pending = rate, pending }
+
 func (c *Conn) dial() {
 	l := c.loop
 	c.dialled = l.now

@@ -47,12 +47,12 @@ type Loop struct {
 	// Immutable after New.
 	target  netip.AddrPort
 	request []byte
-	opts    Options
 	handler Handler
 	started time.Time
 	wakeFD  int
 
 	// Owned by the loop.
+	opts    Options
 	wait    waiter
 	conns   []Conn
 	timers  *timers

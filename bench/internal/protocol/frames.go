@@ -62,9 +62,34 @@ func (n *Numbered) Is(payload []byte, i uint32) bool {
 	return true
 }
 
-// NewPing is robot.Ping with a Seq.
-func NewPing() *Numbered {
-	return newNumbered(fmt.Sprintf(`{"Module":"robot","Action":"Ping","Seq":%d}`, FirstSeq))
+// NewPing is robot.Ping with a Seq and pad bytes of data that the server ignores.
+func NewPing(pad int) *Numbered {
+	data := ""
+	if pad > 0 {
+		data = `,"Data":{"pad":"` + strings.Repeat("x", pad) + `"}`
+	}
+	return newNumbered(fmt.Sprintf(`{"Module":"robot","Action":"Ping","Seq":%d%s}`, FirstSeq, data))
+}
+
+// Centrifugo's JSON protocol: several objects in one message are divided by line
+// feeds, and an empty object is a ping that wants the same back.
+
+// CentrifugoConnect is the login of Centrifugo's protocol; the token is the
+// user, which bench/peers takes at its word.
+func CentrifugoConnect(user string) ([]byte, error) {
+	payload, err := json.Marshal(map[string]any{"id": 1, "connect": map[string]string{"token": user}})
+	if err != nil {
+		return nil, fmt.Errorf("encode connect: %w", err)
+	}
+	return wire.AppendMasked(nil, wire.Text, payload), nil
+}
+
+// CentrifugoPong answers Centrifugo's ping.
+func CentrifugoPong() []byte { return wire.AppendMasked(nil, wire.Text, []byte("{}")) }
+
+// NewCentrifugoRPC is a request of Centrifugo's with pad bytes in it.
+func NewCentrifugoRPC(pad int) *Numbered {
+	return newNumbered(fmt.Sprintf(`{"id":%d,"rpc":{"method":"","data":{"pad":"%s"}}}`, FirstSeq, strings.Repeat("x", pad)))
 }
 
 // minEcho is the shortest payload that holds a number.

@@ -29,7 +29,7 @@ func TestNumberedFramesSayTheirNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range []uint32{0, 1, 9, 10, 123_456, protocol.MaxSeq - 1} {
-		payload := unmask(t, protocol.NewPing().With(i))
+		payload := unmask(t, protocol.NewPing(0).With(i))
 		var e protocol.Envelope
 		if err := protocol.Scan(payload, &e); err != nil || e.Seq != protocol.FirstSeq+i || !e.Is("robot", "Ping") {
 			t.Errorf("%d: %s: %+v, %v", i, payload, e, err)

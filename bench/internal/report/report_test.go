@@ -37,14 +37,16 @@ func TestEveryKeyOfTheResultIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	walked := map[reflect.Type]bool{} // what is described once isn't again
 	var walk func(prefix string, typ reflect.Type)
 	walk = func(prefix string, typ reflect.Type) {
 		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
 			typ = typ.Elem()
 		}
-		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]() {
+		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]() || walked[typ] {
 			return
 		}
+		walked[typ] = true
 		for i := range typ.NumField() {
 			f := typ.Field(i)
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -35,6 +35,8 @@ type Result struct {
 	Connections Connections      `json:"connections"`
 	Messages    *Messages        `json:"messages,omitempty"`
 	Latency     *Percentiles     `json:"latency,omitempty"`
+	Timeline    []Point          `json:"timeline,omitempty"`
+	Parts       []Part           `json:"parts,omitempty"`
 	Process     *Process         `json:"server_process,omitempty"`
 	Steps       []Step           `json:"steps,omitempty"`
 	Slope       *Slope           `json:"slope,omitempty"`
@@ -58,6 +60,7 @@ type Connections struct {
 	PerCPUSecond float64 `json:"per_cpu_second,omitempty"` // the same for the server's processor time
 	Heartbeats   int64   `json:"heartbeats"`
 	Unanswered   int64   `json:"heartbeats_unanswered"`
+	Retries      int64   `json:"retries,omitempty"` // attempts that failed and were made again
 }
 
 // Messages counts deliveries in the measured part.
@@ -71,6 +74,15 @@ type Messages struct {
 	PerSecond    float64 `json:"per_second"`
 	PerCPUSecond float64 `json:"per_cpu_second,omitempty"` // of the server's processor time
 	Allocations  float64 `json:"allocations,omitempty"`    // the server's, for each message
+	SystemCalls  float64 `json:"system_calls,omitempty"`   // all of the server's, for each message
+}
+
+// Part is one kind of message, or one phase, of a scenario that has several.
+type Part struct {
+	Name     string       `json:"name"`
+	Sent     int64        `json:"sent"`
+	Received int64        `json:"received"`
+	Latency  *Percentiles `json:"latency,omitempty"`
 }
 
 // Process is the server's use of the machine in the measured part.
@@ -80,9 +92,10 @@ type Process struct {
 	RSSBefore    int64   `json:"rss_before"`
 	RSSAfter     int64   `json:"rss_after"`
 	RSSMax       int64   `json:"rss_max"`
-	RSSPerMinute float64 `json:"rss_per_minute"` // slope of a line through one sample a second
-	FilesBefore  int     `json:"files_before"`   // descriptors before the first connection
-	FilesAfter   int     `json:"files_after"`    // and when all have left
+	RSSPerMinute float64 `json:"rss_per_minute"`         // slope of a line through one sample a second
+	SystemCalls  int64   `json:"system_calls,omitempty"` // where they can be counted
+	FilesBefore  int     `json:"files_before"`           // descriptors before the first connection
+	FilesAfter   int     `json:"files_after"`            // and when all have left
 }
 
 // Step is the server's memory at one count of connections.
@@ -91,6 +104,7 @@ type Step struct {
 	RSS         int64 `json:"rss"`                    // as it stands, after the settling time
 	RSSSettled  int64 `json:"rss_settled,omitempty"`  // after forced collections
 	HeapObjects int64 `json:"heap_objects,omitempty"` // after forced collections
+	RSSTraffic  int64 `json:"rss_traffic,omitempty"`  // after some traffic, once settled
 	HeapInUse   int64 `json:"heap_in_use,omitempty"`
 	StackInUse  int64 `json:"stack_in_use,omitempty"`
 }
@@ -99,6 +113,7 @@ type Step struct {
 type Slope struct {
 	RSS         float64 `json:"rss"`
 	RSSSettled  float64 `json:"rss_settled,omitempty"`
+	RSSTraffic  float64 `json:"rss_traffic,omitempty"` // as it stands after some traffic
 	HeapObjects float64 `json:"heap_objects,omitempty"`
 }
 
@@ -116,6 +131,10 @@ func SlopeOf(steps []Step) *Slope {
 	if a.HeapObjects != 0 && b.HeapObjects != 0 {
 		s.RSSSettled = float64(b.RSSSettled-a.RSSSettled) / n
 		s.HeapObjects = float64(b.HeapObjects-a.HeapObjects) / n
+		if b.RSSTraffic != 0 {
+			// Only the last step has traffic: what that added, on top of the slope without.
+			s.RSSTraffic = s.RSSSettled + float64(b.RSSTraffic-b.RSSSettled)/float64(b.Connections)
+		}
 	}
 	return s
 }

@@ -26,6 +26,9 @@ func (r *Result) text() string {
 	line("scenario", "%s on %s, %.1f s, %s", r.Scenario, r.Server, r.Seconds, state)
 	c := r.Connections
 	line("connections", "%d wanted, %d ready (%.0f/s), %d failed, %d lost, %d left", c.Wanted, c.Ready, c.PerSecond, c.Failed, c.Lost, c.Left)
+	if c.Retries > 0 {
+		line("retries", "%d", c.Retries)
+	}
 	if c.PerCPUSecond > 0 {
 		line("per server CPU-second", "%.0f connections", c.PerCPUSecond)
 	}
@@ -43,12 +46,15 @@ func (r *Result) text() string {
 		if m.Allocations > 0 {
 			line("server allocations", "%.3f for each message", m.Allocations)
 		}
+		if m.SystemCalls > 0 {
+			line("server system calls", "%.3f for each message", m.SystemCalls)
+		}
 	}
 	if p := r.Process; p != nil {
 		line("server", "CPU %.2f s, RSS %s before, %s after, %s at most, %+.0f B/min; files %d before, %d after",
 			p.CPUSeconds, bytesText(p.RSSBefore), bytesText(p.RSSAfter), bytesText(p.RSSMax), p.RSSPerMinute, p.FilesBefore, p.FilesAfter)
 	}
-	text := Columns(rows) + r.Latency.text() + r.stepsText()
+	text := Columns(rows) + r.Latency.text() + r.partsText() + r.stepsText()
 	for _, p := range r.Problems {
 		text += fmt.Sprintf("PROBLEM  %s (%d)\n", p.What, p.Count)
 	}
@@ -72,16 +78,33 @@ func (p *Percentiles) text() string {
 	})
 }
 
+func (r *Result) partsText() string {
+	if len(r.Parts) == 0 {
+		return ""
+	}
+	rows := [][]string{{"part", "sent", "received", "50 %", "99 %", "99.9 %", "max"}}
+	for _, p := range r.Parts {
+		row := []string{p.Name, fmt.Sprint(p.Sent), fmt.Sprint(p.Received)}
+		if l := p.Latency; l != nil {
+			for _, us := range []int64{l.P50, l.P99, l.P999, l.Max} {
+				row = append(row, (time.Duration(us) * time.Microsecond).String())
+			}
+		}
+		rows = append(rows, row)
+	}
+	return "\n" + Columns(rows)
+}
+
 func (r *Result) stepsText() string {
 	if len(r.Steps) == 0 {
 		return ""
 	}
-	rows := [][]string{{"connections", "RSS", "RSS settled", "heap objects"}}
+	rows := [][]string{{"connections", "RSS", "RSS settled", "RSS after traffic", "heap objects"}}
 	for _, s := range r.Steps {
-		rows = append(rows, []string{fmt.Sprint(s.Connections), fmt.Sprint(s.RSS), known(s.RSSSettled), known(s.HeapObjects)})
+		rows = append(rows, []string{fmt.Sprint(s.Connections), fmt.Sprint(s.RSS), known(s.RSSSettled), known(s.RSSTraffic), known(s.HeapObjects)})
 	}
 	if s := r.Slope; s != nil {
-		rows = append(rows, []string{"each", fmt.Sprintf("%.0f", s.RSS), knownFloat(s.RSSSettled, 0), knownFloat(s.HeapObjects, 2)})
+		rows = append(rows, []string{"each", fmt.Sprintf("%.0f", s.RSS), knownFloat(s.RSSSettled, 0), knownFloat(s.RSSTraffic, 0), knownFloat(s.HeapObjects, 2)})
 	}
 	return "\n" + Columns(rows)
 }

@@ -1,5 +1,5 @@
 // Package scenario holds what the load client can do to a server: idle, echo,
-// fanout and churn. Each brings up a fleet, does its work, counts everything
+// fanout, push, churn, storm and mixed. Each brings up a fleet, does its work, counts everything
 // and fills in a report.Result; none prints or exits.
 package scenario
 
@@ -30,7 +30,9 @@ type Config struct {
 	Heartbeat   time.Duration // 0: none
 	Identity    fleet.Identities
 	Bare        bool
-	ServerPID   int // 0: not told
+	Centrifugo  bool // the server speaks Centrifugo's protocol
+	Retry       bool // who can't connect tries again; a scenario sets it
+	ServerPID   int  // 0: not told
 	Progress    *progress.Shower
 	Parameters  map[string]any // for the result: every flag as it was given
 }
@@ -45,6 +47,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%d connections: must be at least 1", c.Connections)
 	case c.Duration < 0 || c.Heartbeat < 0 || c.ConnectRate < 0 || c.Sources < 0:
 		return fmt.Errorf("durations, rates and counts must not be negative")
+	case c.Bare && c.Centrifugo:
+		return fmt.Errorf("a server is bare or speaks Centrifugo's protocol, not both")
 	case c.Bare:
 		return nil
 	}
@@ -70,8 +74,8 @@ func (c *Config) fleetOptions(ctx context.Context) (fleet.Options, error) {
 		return fleet.Options{}, fmt.Errorf("url %q: %w", c.URL, err)
 	}
 	o := fleet.Options{
-		Target: target, Request: wire.Request(u.Host, u.RequestURI()), Bare: c.Bare, Identity: c.Identity,
-		Heartbeat: c.Heartbeat, Dial: loop.Options{Rate: c.ConnectRate},
+		Target: target, Request: wire.Request(u.Host, u.RequestURI()), Bare: c.Bare, Centrifugo: c.Centrifugo, Identity: c.Identity,
+		Heartbeat: c.Heartbeat, Retry: c.Retry, Dial: loop.Options{Rate: c.ConnectRate},
 	}
 	if target.Addr().Is4() && target.Addr().IsLoopback() {
 		n := c.Sources

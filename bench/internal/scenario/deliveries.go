@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,8 +27,7 @@ type deliveries struct {
 	loop   *loop.Loop
 	run    int64 // tells this run's messages from those of others
 	rounds int
-	topics int
-	bare   bool
+	topics []int32 // of each client, nil when everybody gets everything
 
 	// Owned by the loop.
 	seen      []uint64 // a bit for each client and round, client by client
@@ -48,11 +48,14 @@ type deliveries struct {
 	refused    atomic.Int64
 }
 
-func newDeliveries(n int, s Fanout, bare bool) *deliveries {
+func newDeliveries(n, rounds int, topics []int32) *deliveries {
 	f := &deliveries{
-		run: rand.Int64N(1 << 40), rounds: s.Rounds, topics: s.Topics, bare: bare,
-		seen: make([]uint64, (n*s.Rounds+63)/64), last: make([]int32, n), latency: report.NewLatency(),
-		audiences: make([]int, max(s.Topics, 1)), listening: make([]bool, n), meant: make([]atomic.Int64, s.Rounds),
+		run: rand.Int64N(1 << 40), rounds: rounds, topics: topics,
+		seen: make([]uint64, (n*rounds+63)/64), last: make([]int32, n), latency: report.NewLatency(),
+		audiences: make([]int, 1), listening: make([]bool, n), meant: make([]atomic.Int64, rounds),
+	}
+	if topics != nil {
+		f.audiences = make([]int, slices.Max(topics)+1)
 	}
 	for i := range f.last {
 		f.last[i] = -1
@@ -65,10 +68,20 @@ func (f *deliveries) count(fleet *fleet.Fleet) {
 	for id := range f.listening {
 		if fleet.IsReady(id) {
 			f.listening[id] = true
-			f.audiences[id%len(f.audiences)]++
+			f.audiences[f.topic(id)]++
 		}
 	}
 }
+
+func (f *deliveries) topic(id int) int {
+	if f.topics == nil {
+		return 0
+	}
+	return int(f.topics[id])
+}
+
+// isFor tells whether client id is in the round's topic.
+func (f *deliveries) isFor(round, id int) bool { return round%len(f.audiences) == f.topic(id) }
 
 func (f *deliveries) audience(round int) int { return f.audiences[round%len(f.audiences)] }
 
@@ -91,7 +104,7 @@ func (f *deliveries) message(c *loop.Conn, payload []byte, e *protocol.Envelope)
 	}
 	round, ok := protocol.Number(payload, roundKey)
 	id := c.ID()
-	if !ok || round >= int64(f.rounds) || !f.listening[id] || (f.topics > 0 && int(round)%f.topics != id%f.topics) {
+	if !ok || round >= int64(f.rounds) || !f.listening[id] || !f.isFor(int(round), id) {
 		f.misplaced++
 		return
 	}
@@ -105,7 +118,8 @@ func (f *deliveries) message(c *loop.Conn, payload []byte, e *protocol.Envelope)
 		f.misplaced++ // arrived, but after a later one
 	}
 	f.last[id] = int32(round)
-	f.latency.Record(f.loop.Now() - time.Duration(f.meant[round].Load()))
+	now := f.loop.Now()
+	f.latency.RecordAt(now, now-time.Duration(f.meant[round].Load()))
 	f.arrived.Add(1)
 }
 
@@ -125,7 +139,12 @@ func (f *deliveries) report(r *report.Result, sent int) {
 		Sent: int64(sent), Expected: expected, Received: arrived, Lost: expected - arrived,
 		Duplicates: f.twice, Misplaced: f.misplaced,
 	}
-	r.Latency = f.latency.Percentiles()
+	r.Latency, r.Timeline = f.latency.Percentiles(), f.latency.Timeline()
+	f.problems(r, sent)
+}
+
+func (f *deliveries) problems(r *report.Result, sent int) {
+	expected, arrived := f.expected.Load(), f.arrived.Load()
 	r.Problem(f.refused.Load(), "subscriptions refused")
 	r.Problem(f.twice, "messages delivered twice")
 	r.Problem(f.misplaced, "messages out of order or for somebody else")
@@ -140,7 +159,7 @@ func (f *deliveries) whoMissed(sent int) string {
 		missed, first := 0, -1
 		for round := range sent {
 			bit := id*f.rounds + round
-			meant := f.listening[id] && (f.topics == 0 || round%f.topics == id%f.topics)
+			meant := f.listening[id] && f.isFor(round, id)
 			if meant && f.seen[bit/64]&(1<<(bit%64)) == 0 {
 				if missed++; first < 0 {
 					first = round

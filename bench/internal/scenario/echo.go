@@ -33,7 +33,7 @@ func (s Echo) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	if s.Rate < 0 || s.Warmup < 0 {
 		return nil, fmt.Errorf("rate and warm-up must not be negative")
 	}
-	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare, s.Timeout)
+	p, err := newPinger(cfg.Connections, s.Payload, cfg, s.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +71,11 @@ func (s Echo) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 		return nil, err
 	}
 	p.report(result, lost)
-	if result.Seconds > 0 {
-		result.Messages.PerSecond = float64(p.received) / result.Seconds
-	}
-	result.Messages.PerCPUSecond = r.perCPU(p.received)
+	r.costs(p.received)
 	if after.Mallocs > 0 && p.received > 0 {
 		result.Messages.Allocations = float64(after.Mallocs-before.Mallocs) / float64(p.received)
 	}
-	result.Latency = p.latency.Percentiles()
+	result.Latency, result.Timeline = p.latency.Percentiles(), p.latency.Timeline()
 	result.Finish()
 	return result, nil
 }
@@ -109,7 +106,7 @@ func (s Echo) measure(ctx context.Context, r *run, p *pinger) error {
 // start sets the requests going; stop ends them.
 func (s Echo) start(ctx context.Context, r *run, p *pinger) (stop func(), err error) {
 	if s.Rate > 0 {
-		err = r.fleet.Do(func() { s.open(r, p) })
+		err = r.fleet.Do(func() { s.open(r, p, len(p.sent)) })
 		return func() { _ = r.fleet.Do(func() { r.fleet.Loop().SetPulse(nil) }) }, err
 	}
 	sentAt := make([]time.Duration, len(p.sent)*s.InFlight)
@@ -132,14 +129,14 @@ func (s Echo) start(ctx context.Context, r *run, p *pinger) (stop func(), err er
 	return func() { _ = r.fleet.Do(func() { p.next = nil }) }, err
 }
 
-// open starts the open loop: request k of all is meant for time start+k/rate
+// open starts the open loop among the first n clients: request k of all is meant for time start+k/rate
 // and goes to the ready clients in turn. So client i's n-th request has a time
 // that follows from i and n alone, and none of it depends on answers.
-func (s Echo) open(r *run, p *pinger) {
+func (s Echo) open(r *run, p *pinger, n int) {
 	l := r.fleet.Loop()
 	var ids []int
-	turn := make([]int, len(p.sent)) // of a client among the ready ones
-	for id := range p.sent {
+	turn := make([]int, n) // of a client among the ready ones
+	for id := range n {
 		if r.fleet.IsReady(id) {
 			turn[id] = len(ids)
 			ids = append(ids, id)

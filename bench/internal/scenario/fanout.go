@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"pushd/bench/internal/admin"
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
 	"pushd/bench/internal/protocol"
@@ -18,7 +19,9 @@ import (
 type Fanout struct {
 	Rounds  int
 	Rate    float64       // rounds a second; 0: each when the one before has arrived everywhere
-	Topics  int           // 0: broadcast to all; else client i is in topic i%Topics and the rounds take the topics in turn
+	Topics  int           // 0: broadcast to all; else so many of one size, and the rounds take them in turn
+	Sizes   []int         // instead of Topics: topics of these many clients in turn, until every client is in one
+	Burst   int           // messages posted at once, so that they wait together; 0: 1
 	Payload int           // padding of a message, bytes
 	Timeout time.Duration // after which what hasn't arrived is lost
 }
@@ -33,16 +36,22 @@ func (s Fanout) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	switch {
 	case s.Rounds < 1 || s.Rounds > maxRounds:
 		return nil, fmt.Errorf("%d rounds: must be 1 to %d", s.Rounds, maxRounds)
-	case s.Rate < 0 || s.Topics < 0 || s.Payload < 0 || s.Timeout <= 0:
+	case s.Rate < 0 || s.Topics < 0 || s.Burst < 0 || s.Payload < 0 || s.Timeout <= 0:
 		return nil, fmt.Errorf("rate, topics, payload and timeout must not be negative")
 	case int64(s.Rounds)*int64(cfg.Connections) > maxDeliveries:
 		return nil, fmt.Errorf("%d rounds for %d clients: at most %d deliveries can be told apart", s.Rounds, cfg.Connections, int64(maxDeliveries))
 	case cfg.Admin == "":
 		return nil, errors.New("fan-out needs the admin API: --admin")
-	case cfg.Bare && s.Topics > 0:
-		return nil, errors.New("a bare server has no topics")
+	case s.Topics > 0 && len(s.Sizes) > 0:
+		return nil, errors.New("topics of one size and of several exclude each other")
+	case (cfg.Bare || cfg.Centrifugo) && s.Topics+len(s.Sizes) > 0:
+		return nil, errors.New("topics are measured on pushd only")
 	}
-	f := newDeliveries(cfg.Connections, s, cfg.Bare)
+	topics, err := s.topics(cfg.Connections)
+	if err != nil {
+		return nil, err
+	}
+	f := newDeliveries(cfg.Connections, s.Rounds, topics)
 	r, err := begin(ctx, cfg, "fanout", 0, fleet.Hooks{Message: f.message})
 	if err != nil {
 		return nil, err
@@ -68,30 +77,52 @@ func (s Fanout) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 		return nil, err
 	}
 	f.report(result, f.roundsSent)
-	if result.Seconds > 0 {
-		result.Messages.PerSecond = float64(f.arrived.Load()) / result.Seconds
-	}
-	result.Messages.PerCPUSecond = r.perCPU(f.arrived.Load())
+	r.costs(f.arrived.Load())
 	result.Finish()
 	return result, nil
 }
 
-func (s Fanout) topic(run int64, n int) string { return fmt.Sprintf("bench-%d-%d", run, n) }
+// topics is the topic of each client, nil when everybody gets everything.
+func (s Fanout) topics(clients int) ([]int32, error) {
+	if s.Topics == 0 && len(s.Sizes) == 0 {
+		return nil, nil
+	}
+	topics := make([]int32, clients)
+	if s.Topics > 0 {
+		for i := range topics {
+			topics[i] = int32(i % s.Topics)
+		}
+		return topics, nil
+	}
+	for i, t := 0, 0; i < clients; t++ {
+		size := s.Sizes[t%len(s.Sizes)]
+		if size < 1 {
+			return nil, fmt.Errorf("a topic of %d clients: must be at least 1", size)
+		}
+		for range min(size, clients-i) {
+			topics[i] = int32(t)
+			i++
+		}
+	}
+	return topics, nil
+}
+
+func topicName(run int64, n int) string { return fmt.Sprintf("bench-%d-%d", run, n) }
 
 func (s Fanout) subscribe(ctx context.Context, r *run, f *deliveries) error {
-	if s.Topics == 0 {
+	if f.topics == nil {
 		return nil
 	}
-	frames := make([][]byte, s.Topics)
+	frames := make([][]byte, len(f.audiences))
 	for i := range frames {
 		var err error
-		if frames[i], err = protocol.Subscribe(s.topic(f.run, i)); err != nil {
+		if frames[i], err = protocol.Subscribe(topicName(f.run, i)); err != nil {
 			return err
 		}
 	}
 	wanted := r.fleet.Ready()
 	defer r.cfg.Progress.Phase("subscribing", wanted, f.subscribed.Load)()
-	if err := r.fleet.Each(ctx, func(c *loop.Conn) { c.Write(frames[c.ID()%s.Topics]) }); err != nil {
+	if err := r.fleet.Each(ctx, func(c *loop.Conn) { c.Write(frames[f.topics[c.ID()]]) }); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
@@ -108,7 +139,8 @@ func (s Fanout) subscribe(ctx context.Context, r *run, f *deliveries) error {
 func (s Fanout) rounds(ctx context.Context, r *run, f *deliveries) error {
 	defer r.cfg.Progress.Phase("rounds", int64(s.Rounds), f.begun.Load)()
 	plan := schedule{start: f.loop.Clock(), gap: float64(time.Second) / s.Rate}
-	for k := range s.Rounds {
+	burst := max(s.Burst, 1)
+	for k := 0; k < s.Rounds; k += burst {
 		meant := f.loop.Clock()
 		if s.Rate > 0 {
 			meant = plan.at(int64(k))
@@ -118,7 +150,7 @@ func (s Fanout) rounds(ctx context.Context, r *run, f *deliveries) error {
 		} else if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := s.round(ctx, r, f, k, meant); err != nil {
+		if err := s.post(ctx, r, f, k, min(burst, s.Rounds-k), meant); err != nil {
 			return fmt.Errorf("round %d: %w", k, err)
 		}
 		if s.Rate == 0 {
@@ -129,21 +161,30 @@ func (s Fanout) rounds(ctx context.Context, r *run, f *deliveries) error {
 	return nil
 }
 
-func (s Fanout) round(ctx context.Context, r *run, f *deliveries, k int, meant time.Duration) error {
-	ctx = context.WithoutCancel(ctx) // an interruption ends the run after this round, not inside it
-	f.meant[k].Store(int64(meant))
-	f.expected.Add(int64(f.audience(k)))
-	f.roundsSent = k + 1
-	f.begun.Add(1)
+// post sends n rounds from k on, in one call.
+func (s Fanout) post(ctx context.Context, r *run, f *deliveries, k, n int, meant time.Duration) error {
+	ctx = context.WithoutCancel(ctx) // an interruption ends the run after this call, not inside it
 	pad := strings.Repeat("x", s.Payload)
-	var err error
-	switch {
-	case r.cfg.Bare:
-		_, err = r.admin.BareBroadcast(ctx, fmt.Appendf(nil, "%s:%d %s:%d %s", roundKey, k, runKey, f.run, pad))
-	case s.Topics > 0:
-		_, err = r.admin.PushTopic(ctx, s.topic(f.run, k%s.Topics), f.body(k, pad))
-	default:
-		_, err = r.admin.Broadcast(ctx, f.body(k, pad))
+	var bare [][]byte
+	var pushes []admin.Push
+	for i := k; i < k+n; i++ {
+		f.meant[i].Store(int64(meant))
+		f.expected.Add(int64(f.audience(i)))
+		f.roundsSent = i + 1
+		f.begun.Add(1)
+		switch {
+		case r.cfg.Bare:
+			bare = append(bare, fmt.Appendf(nil, "%s:%d %s:%d %s", roundKey, i, runKey, f.run, pad))
+		case r.cfg.Centrifugo:
+			bare = append(bare, f.body(i, pad))
+		case f.topics != nil:
+			pushes = append(pushes, admin.Push{Topic: topicName(f.run, i%len(f.audiences)), Message: f.body(i, pad)})
+		default:
+			pushes = append(pushes, admin.Push{Everyone: true, Message: f.body(i, pad)})
+		}
 	}
-	return err
+	if bare != nil {
+		return r.admin.BareBroadcast(ctx, bare)
+	}
+	return r.admin.Push(ctx, pushes)
 }

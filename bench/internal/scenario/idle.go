@@ -15,6 +15,7 @@ type Idle struct {
 	Steps   []int         // counts of clients to measure memory at, ascending; empty: all at once
 	Settle  time.Duration // between the message each client sends and a measurement
 	Payload int           // of the bare message, bytes
+	Traffic int           // after the last step, so many messages of 1 KiB from each client, and memory once more
 	Timeout time.Duration // after which what wasn't answered is lost
 }
 
@@ -27,13 +28,16 @@ func (s Idle) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	if len(steps) == 0 {
 		steps = []int{cfg.Connections}
 	}
+	if s.Traffic < 0 {
+		return nil, fmt.Errorf("%d messages of traffic: must not be negative", s.Traffic)
+	}
 	for i, n := range steps {
 		if n < 1 || i > 0 && n <= steps[i-1] {
 			return nil, fmt.Errorf("steps %v: must be ascending counts", steps)
 		}
 	}
 	cfg.Connections = steps[len(steps)-1]
-	p, err := newPinger(cfg.Connections, s.Payload, cfg.Bare, s.Timeout)
+	p, err := newPinger(cfg.Connections, s.Payload, cfg, s.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +51,9 @@ func (s Idle) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 			if err := s.step(ctx, r, p, n); err != nil {
 				return err
 			}
+		}
+		if err := s.traffic(ctx, r, p); err != nil {
+			return err
 		}
 		r.result.Slope = report.SlopeOf(r.result.Steps)
 		return r.measured(func() error { return r.wait(ctx, "idle", cfg.Duration) })
@@ -101,4 +108,31 @@ func (s Idle) step(ctx context.Context, r *run, p *pinger, n int) error {
 	}
 	r.result.Steps = append(r.result.Steps, step)
 	return nil
+}
+
+// trafficSize is how much data each message of traffic carries.
+const trafficSize = 1 << 10
+
+// traffic lets every client send and measures what that left behind.
+func (s Idle) traffic(ctx context.Context, r *run, p *pinger) error {
+	if s.Traffic == 0 || len(r.result.Steps) == 0 {
+		return nil
+	}
+	if err := p.resize(trafficSize); err != nil {
+		return err
+	}
+	for range s.Traffic {
+		if err := r.fleet.Each(ctx, func(c *loop.Conn) { p.send(c) }); err != nil {
+			return fmt.Errorf("traffic: %w", err)
+		}
+		if p.await(ctx) > 0 {
+			return ctx.Err() // reported as lost
+		}
+	}
+	if err := r.wait(ctx, "settling", s.Settle); err != nil {
+		return err
+	}
+	var err error
+	r.result.Steps[len(r.result.Steps)-1].RSSTraffic, err = r.server.process.RSS()
+	return err
 }

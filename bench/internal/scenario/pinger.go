@@ -15,12 +15,13 @@ import (
 // each comes back once and in order. It belongs to the loop; begin and the like
 // are called through Fleet.Do.
 type pinger struct {
-	fleet   *fleet.Fleet // set right after fleet.New, before anything is dialled
-	bare    bool
-	timeout time.Duration // for the last answers
-	frame   *protocol.Numbered
-	sent    []uint32 // by client
-	got     []uint32
+	fleet      *fleet.Fleet // set right after fleet.New, before anything is dialled
+	bare       bool
+	centrifugo bool
+	timeout    time.Duration // for the last answers
+	frame      *protocol.Numbered
+	sent       []uint32 // by client
+	got        []uint32
 
 	// intended is when client id's request n was meant to be sent.
 	intended func(id int, n uint32) time.Duration
@@ -37,18 +38,38 @@ type pinger struct {
 	lostWith  int64 // were under way on a connection that was lost
 }
 
-func newPinger(n, payload int, bare bool, timeout time.Duration) (*pinger, error) {
+func newPinger(n, payload int, cfg *Config, timeout time.Duration) (*pinger, error) {
 	if timeout <= 0 {
 		return nil, fmt.Errorf("a timeout of %v: must be positive", timeout)
 	}
-	p := &pinger{bare: bare, timeout: timeout, frame: protocol.NewPing(), sent: make([]uint32, n), got: make([]uint32, n), latency: report.NewLatency()}
-	if bare {
-		var err error
-		if p.frame, err = protocol.NewEcho(payload); err != nil {
-			return nil, err
-		}
+	p := &pinger{bare: cfg.Bare, centrifugo: cfg.Centrifugo, timeout: timeout, sent: make([]uint32, n), got: make([]uint32, n), latency: report.NewLatency()}
+	size := 0
+	if p.bare {
+		size = payload
 	}
-	return p, nil
+	var err error
+	p.frame, err = p.request(size)
+	return p, err
+}
+
+// request is the server's kind of request with size bytes of payload.
+func (p *pinger) request(size int) (*protocol.Numbered, error) {
+	switch {
+	case p.bare:
+		return protocol.NewEcho(size)
+	case p.centrifugo:
+		return protocol.NewCentrifugoRPC(size), nil
+	}
+	return protocol.NewPing(size), nil
+}
+
+// resize makes the next requests carry size bytes. None may be under way.
+func (p *pinger) resize(size int) error {
+	frame, err := p.request(size)
+	if err != nil {
+		return err
+	}
+	return p.fleet.Do(func() { p.frame = frame })
 }
 
 func (p *pinger) send(c *loop.Conn) {
@@ -67,6 +88,15 @@ func (p *pinger) message(c *loop.Conn, payload []byte, e *protocol.Envelope) {
 		p.misplaced++
 		return
 	case p.bare:
+	case p.centrifugo:
+		answer, ok := protocol.Number(payload, `"id"`)
+		if !ok {
+			return // a publication
+		}
+		if answer != int64(protocol.FirstSeq+n) {
+			p.misplaced++
+			return
+		}
 	case !e.Is("robot", "Ping"):
 		return // a push meant for everyone is none of ours
 	case e.Code != 0:
@@ -80,7 +110,8 @@ func (p *pinger) message(c *loop.Conn, payload []byte, e *protocol.Envelope) {
 	if p.measuring {
 		p.received++
 		if p.intended != nil {
-			p.latency.Record(p.fleet.Loop().Now() - p.intended(id, n))
+			now := p.fleet.Loop().Now()
+			p.latency.RecordAt(now, now-p.intended(id, n))
 		}
 	}
 	if p.next != nil {

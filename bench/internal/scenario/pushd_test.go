@@ -1,11 +1,15 @@
 package scenario_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,19 +24,24 @@ type fakePushd struct {
 	RefuseLogin func(user string) bool
 	Deliver     func(round, client int) (times int) // of a broadcast; nil: once
 	DropAfter   time.Duration                       // sockets are cut this long after login
+	RefuseAfter int                                 // five connections after so many are cut off at once
 	StaleSeq    bool                                // Ping replies carry a wrong Seq
 	Bare        bool                                // echo only
+	Centrifugo  bool                                // its protocol
 
-	mu      sync.Mutex
-	clients []*fakeClient
-	rounds  int
-	logins  []string
+	mu       sync.Mutex
+	clients  []*fakeClient
+	accepted int
+	pongs    int
+	rounds   int
+	logins   []string
 }
 
 type fakeClient struct {
 	mu    sync.Mutex
 	conn  net.Conn
 	topic string
+	user  string
 }
 
 func (c *fakeClient) write(payload []byte) {
@@ -61,6 +70,7 @@ func (s *fakePushd) start(t *testing.T) (wsURL, adminURL string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/broadcast", s.push)
 	mux.HandleFunc("POST /api/push", s.push)
+	mux.HandleFunc("POST /api/batch", s.push)
 	mux.HandleFunc("POST /broadcast", s.bareBroadcast)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	admin := &http.Server{Handler: mux}
@@ -84,6 +94,9 @@ func (s *fakePushd) start(t *testing.T) (wsURL, adminURL string) {
 
 func (s *fakePushd) serve(conn net.Conn) {
 	defer conn.Close()
+	if s.refuses() {
+		return
+	}
 	if _, err := (ws.Upgrader{}).Upgrade(conn); err != nil {
 		return
 	}
@@ -101,6 +114,8 @@ func (s *fakePushd) serve(conn net.Conn) {
 			c.mu.Lock()
 			err = wsutil.WriteServerMessage(conn, op, payload)
 			c.mu.Unlock()
+		} else if s.Centrifugo {
+			err = s.centrifugo(c, payload)
 		} else {
 			err = s.handle(c, payload)
 		}
@@ -120,6 +135,41 @@ func (c lockedConn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.Conn.Write(b)
+}
+
+// centrifugo answers a connect, and an empty ping and two answers in one message to all else.
+func (s *fakePushd) centrifugo(c *fakeClient, payload []byte) error {
+	var r struct {
+		ID      uint32
+		Connect *struct{ Token string }
+	}
+	if err := json.Unmarshal(payload, &r); err != nil {
+		return err
+	}
+	switch {
+	case r.ID == 0:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.pongs++
+	case r.Connect == nil:
+		c.write(fmt.Appendf(nil, `{"push":{"channel":"other"}}`+"\n"+`{"id":%d,"rpc":{}}`, r.ID))
+	case s.RefuseLogin != nil && s.RefuseLogin(r.Connect.Token):
+		c.write([]byte(`{"id":1,"error":{"code":101}}`))
+	default:
+		s.join(c)
+		c.write([]byte(`{"id":1,"connect":{}}`))
+		c.write([]byte(`{}`))
+	}
+	return nil
+}
+
+// refuses tells whether the next connection is one of the five to be cut off.
+func (s *fakePushd) refuses() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted++
+	n := s.accepted - s.RefuseAfter
+	return s.RefuseAfter > 0 && n > 0 && n <= 5
 }
 
 func (s *fakePushd) handle(c *fakeClient, payload []byte) error {
@@ -148,6 +198,7 @@ func (s *fakePushd) handle(c *fakeClient, payload []byte) error {
 			reply["Code"], reply["Msg"] = 401, "token refused"
 			break
 		}
+		c.user = r.Data.UserID
 		s.join(c)
 		s.mu.Lock()
 		s.logins = append(s.logins, r.Data.UserID+" "+r.Data.Token)
@@ -180,24 +231,47 @@ func (s *fakePushd) leave(c *fakeClient) {
 	}
 }
 
+type fakePush struct {
+	Topics  []string        `json:"topics"`
+	Users   []string        `json:"users"`
+	Message json.RawMessage `json:"message"`
+}
+
 func (s *fakePushd) push(w http.ResponseWriter, req *http.Request) {
 	var r struct {
-		Topics  []string        `json:"topics"`
-		Message json.RawMessage `json:"message"`
+		fakePush
+		Items []fakePush `json:"items"`
 	}
 	if err := json.NewDecoder(req.Body).Decode(&r); err != nil || req.Header.Get("Authorization") != "Bearer dev" {
 		http.Error(w, "refused", http.StatusForbidden)
 		return
 	}
-	payload := fmt.Appendf(nil, `{"Module":"push","Action":"Message","Data":%s}`, r.Message)
-	n := s.deliver(payload, func(c *fakeClient) bool { return len(r.Topics) == 0 || c.topic == r.Topics[0] })
-	_, _ = fmt.Fprintf(w, `{"id":"1","sessions":%d}`, n)
+	if req.URL.Path != "/api/batch" {
+		_, _ = io.WriteString(w, s.one(r.fakePush))
+		return
+	}
+	var results []string
+	for _, p := range r.Items {
+		results = append(results, s.one(p))
+	}
+	_, _ = fmt.Fprintf(w, `{"results":[%s]}`, strings.Join(results, ","))
+}
+
+func (s *fakePushd) one(p fakePush) string {
+	payload := fmt.Appendf(nil, `{"Module":"push","Action":"Message","Data":%s}`, p.Message)
+	n := s.deliver(payload, func(c *fakeClient) bool {
+		return len(p.Topics)+len(p.Users) == 0 || slices.Contains(p.Topics, c.topic) || slices.Contains(p.Users, c.user)
+	})
+	return fmt.Sprintf(`{"id":"1","sessions":%d}`, n)
 }
 
 func (s *fakePushd) bareBroadcast(_ http.ResponseWriter, req *http.Request) {
-	payload := make([]byte, req.ContentLength)
-	if _, err := req.Body.Read(payload); err == nil || len(payload) > 0 {
-		s.deliver(payload, func(*fakeClient) bool { return true })
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return
+	}
+	for line := range bytes.SplitSeq(body, []byte("\n")) {
+		s.deliver(line, func(*fakeClient) bool { return true })
 	}
 }
 

@@ -142,6 +142,18 @@ func (r *run) end(ctx context.Context, err error) (*report.Result, error) {
 	return r.result, nil
 }
 
+// costs fills in what n messages cost the server in the measured part.
+func (r *run) costs(n int64) {
+	m, p := r.result.Messages, r.result.Process
+	if r.result.Seconds > 0 {
+		m.PerSecond = float64(n) / r.result.Seconds
+	}
+	m.PerCPUSecond = r.perCPU(n)
+	if p != nil && n > 0 {
+		m.SystemCalls = float64(p.SystemCalls) / float64(n)
+	}
+}
+
 // perCPU is n for each second of the server's processor time, 0 when unknown.
 func (r *run) perCPU(n int64) float64 {
 	if p := r.result.Process; p != nil && p.CPUSeconds > 0 {

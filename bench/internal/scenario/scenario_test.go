@@ -30,7 +30,7 @@ func config(t *testing.T, s *fakePushd, n int) *scenario.Config {
 	url, admin := s.start(t)
 	return &scenario.Config{
 		URL: url, Admin: admin, AdminKey: "dev", Label: "fake", Connections: n, ConnectRate: 2000,
-		Duration: 300 * time.Millisecond, Heartbeat: 100 * time.Millisecond, Bare: s.Bare, Progress: show, ServerPID: os.Getpid(),
+		Duration: 300 * time.Millisecond, Heartbeat: 100 * time.Millisecond, Bare: s.Bare, Centrifugo: s.Centrifugo, Progress: show, ServerPID: os.Getpid(),
 		Identity: fleet.Identities{Users: "u%d", Platforms: []string{"web"}},
 	}
 }
@@ -69,12 +69,12 @@ func wantProblem(t *testing.T, r *report.Result, text string, count int64) {
 }
 
 func TestIdle(t *testing.T) {
-	r := run(t, scenario.Idle{Timeout: 5 * time.Second, Steps: []int{10, 30}, Settle: time.Millisecond}, config(t, &fakePushd{}, 0))
+	r := run(t, scenario.Idle{Timeout: 5 * time.Second, Steps: []int{10, 30}, Settle: time.Millisecond, Traffic: 2}, config(t, &fakePushd{}, 0))
 	wantOK(t, r)
-	if len(r.Steps) != 2 || r.Steps[1].Connections != 30 || r.Steps[1].HeapObjects == 0 || r.Slope == nil {
+	if len(r.Steps) != 2 || r.Steps[1].RSSTraffic == 0 || r.Slope.RSSTraffic == 0 || r.Steps[1].Connections != 30 || r.Steps[1].HeapObjects == 0 || r.Slope == nil {
 		t.Errorf("%+v %+v", r.Steps, r.Slope)
 	}
-	if r.Connections.Heartbeats < 30 || r.Messages.Received != 40 {
+	if r.Connections.Heartbeats < 30 || r.Messages.Received != 40+2*30 {
 		t.Errorf("%+v %+v", r.Connections, r.Messages)
 	}
 }
@@ -119,6 +119,26 @@ func TestEchoBare(t *testing.T) {
 	}
 }
 
+func TestCentrifugo(t *testing.T) {
+	s := &fakePushd{Centrifugo: true}
+	r := run(t, scenario.Echo{Timeout: 5 * time.Second, InFlight: 1}, config(t, s, 10))
+	wantOK(t, r)
+	if m := r.Messages; m.Received < 50 || m.Misplaced != 0 || r.Connections.Heartbeats != 10 {
+		t.Errorf("%+v %+v", m, r.Connections)
+	}
+	s.mu.Lock()
+	if s.pongs != 10 {
+		t.Errorf("%d pongs", s.pongs)
+	}
+	s.mu.Unlock()
+	f := &fakePushd{Centrifugo: true}
+	r = run(t, scenario.Fanout{Rounds: 20, Burst: 10, Timeout: 5 * time.Second}, config(t, f, 10))
+	wantOK(t, r)
+	if r.Messages.Received != 200 {
+		t.Errorf("%+v", r.Messages)
+	}
+}
+
 func TestEchoOpenLoopSendsAsPlanned(t *testing.T) {
 	r := run(t, scenario.Echo{Timeout: 5 * time.Second, InFlight: 1, Rate: 1000, Warmup: 50 * time.Millisecond}, config(t, &fakePushd{}, 10))
 	wantOK(t, r)
@@ -148,6 +168,10 @@ func TestFanout(t *testing.T) {
 		"open loop": {scenario.Fanout{Rounds: 5, Rate: 100}, false, 100},
 		"topics":    {scenario.Fanout{Rounds: 6, Topics: 3}, false, 40},
 		"bare":      {scenario.Fanout{Rounds: 5}, true, 100},
+		"burst":     {scenario.Fanout{Rounds: 25, Burst: 10}, false, 500},
+		"bare too":  {scenario.Fanout{Rounds: 25, Burst: 10}, true, 500},
+		// Topics of 1, 12 and 7 of the 20 clients, one round each and two more.
+		"sizes": {scenario.Fanout{Rounds: 5, Sizes: []int{1, 12}}, false, 1 + 12 + 1 + 6 + 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.s.Timeout = 5 * time.Second
@@ -188,10 +212,83 @@ func TestChurn(t *testing.T) {
 	}
 }
 
+func TestPush(t *testing.T) {
+	for name, s := range map[string]scenario.Push{"closed loop": {Workers: 3}, "open loop": {Workers: 3, Rate: 200}} {
+		t.Run(name, func(t *testing.T) {
+			s.Timeout = 5 * time.Second
+			r := run(t, s, config(t, &fakePushd{}, 10))
+			wantOK(t, r)
+			if m := r.Messages; m.Sent < 20 || m.Received != m.Sent || r.Latency.Count != m.Received || len(r.Timeline) == 0 {
+				t.Errorf("%+v", m)
+			}
+		})
+	}
+}
+
+func TestPushFindsWhatIsMissingAndDouble(t *testing.T) {
+	s := &fakePushd{Deliver: func(round, _ int) int {
+		switch round {
+		case 3:
+			return 0
+		case 4:
+			return 2
+		}
+		return 1
+	}}
+	r := run(t, scenario.Push{Workers: 1, Timeout: 100 * time.Millisecond}, config(t, s, 10))
+	wantProblem(t, r, "pushes not delivered", 1)
+	wantProblem(t, r, "pushes twice", 1)
+}
+
+func TestStorm(t *testing.T) {
+	s := &fakePushd{RefuseAfter: 55}
+	r := run(t, scenario.Storm{Timeout: 5 * time.Second}, config(t, s, 50))
+	c := r.Connections
+	if !r.OK || c.Ready != 100 || c.Left != 100 || c.Lost+c.Failed != 0 || r.Latency.Count != 50 {
+		t.Errorf("%+v %+v %+v", c, r.Latency, r.Problems)
+	}
+	if c.Retries < 5 {
+		t.Errorf("%d retries of 5 that were refused", c.Retries)
+	}
+}
+
+func TestMixed(t *testing.T) {
+	for name, bare := range map[string]bool{"pushd": false, "bare": true} {
+		t.Run(name, func(t *testing.T) {
+			s := scenario.Mixed{
+				Echo: scenario.Echo{Rate: 200, Payload: 64}, Askers: 4, Before: 200 * time.Millisecond, Every: 50 * time.Millisecond,
+				Push: scenario.Push{Rate: 100, Workers: 2, Timeout: 5 * time.Second}, Broadcast: scenario.Fanout{Timeout: 5 * time.Second},
+			}
+			if bare {
+				s.Push.Rate = 0
+			}
+			r := run(t, s, config(t, &fakePushd{Bare: bare}, 10))
+			wantOK(t, r)
+			want := []string{"requests alone", "requests", "pushes", "broadcasts"}
+			if bare {
+				want = []string{"requests alone", "requests", "broadcasts"}
+			}
+			for i, p := range r.Parts {
+				if i >= len(want) || p.Name != want[i] || p.Received < 10 || p.Received != p.Sent || p.Latency == nil {
+					t.Errorf("%+v", p)
+				}
+			}
+			if len(r.Parts) != len(want) {
+				t.Errorf("%+v", r.Parts)
+			}
+		})
+	}
+}
+
 func TestInterruptionGivesAPartialResult(t *testing.T) {
 	for name, s := range map[string]runner{
 		"idle": scenario.Idle{Timeout: 5 * time.Second}, "echo": scenario.Echo{Timeout: 5 * time.Second, InFlight: 1}, "churn": scenario.Churn{Stay: time.Second},
 		"fanout": scenario.Fanout{Rounds: 1000, Rate: 100, Timeout: 5 * time.Second},
+		"push":   scenario.Push{Workers: 2, Rate: 100, Timeout: 5 * time.Second},
+		"mixed": scenario.Mixed{
+			Echo: scenario.Echo{Rate: 100}, Every: 100 * time.Second, Broadcast: scenario.Fanout{Timeout: 5 * time.Second},
+			Push: scenario.Push{Rate: 100, Workers: 2, Timeout: 5 * time.Second},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config(t, &fakePushd{}, 10)
@@ -242,8 +339,17 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		"no such process":     {idle, func(c *scenario.Config) { c.ServerPID = 1 << 30 }},
 		"steps not ascending": {scenario.Idle{Timeout: 1, Steps: []int{5, 5}}, func(*scenario.Config) {}},
 		"no request":          {scenario.Echo{}, func(*scenario.Config) {}},
+		"topics twice":        {scenario.Fanout{Rounds: 1, Timeout: 1, Topics: 1, Sizes: []int{1}}, func(*scenario.Config) {}},
+		"an empty topic":      {scenario.Fanout{Rounds: 1, Timeout: 1, Sizes: []int{0}}, func(*scenario.Config) {}},
 		"no rounds":           {scenario.Fanout{Timeout: 1}, func(*scenario.Config) {}},
 		"fan-out, no admin":   {scenario.Fanout{Rounds: 1, Timeout: 1}, func(c *scenario.Config) { c.Admin = "" }},
+		"bare Centrifugo":     {idle, func(c *scenario.Config) { c.Bare, c.Centrifugo = true, true }},
+		"no workers":          {scenario.Push{Timeout: 1}, func(*scenario.Config) {}},
+		"push, no admin":      {scenario.Push{Workers: 1, Timeout: 1}, func(c *scenario.Config) { c.Admin = "" }},
+		"push, bare":          {scenario.Push{Workers: 1, Timeout: 1}, func(c *scenario.Config) { c.Bare = true }},
+		"storm, no timeout":   {scenario.Storm{}, func(*scenario.Config) {}},
+		"mixed, nothing":      {scenario.Mixed{Broadcast: scenario.Fanout{Timeout: 1}}, func(*scenario.Config) {}},
+		"mixed, no admin":     {scenario.Mixed{Every: 1}, func(c *scenario.Config) { c.Admin = "" }},
 		"no stay":             {scenario.Churn{}, func(*scenario.Config) {}},
 		"wrong admin key":     {scenario.Fanout{Rounds: 1, Timeout: 1}, func(c *scenario.Config) { c.AdminKey = "x" }},
 	} {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ type watch struct {
 
 	cpu    time.Duration // at begin
 	before int64
+	calls  *host.SystemCalls // nil where they can't be counted
 	stop   chan struct{}
 	ended  sync.WaitGroup
 
@@ -38,6 +40,9 @@ func (w *watch) begin() error {
 		return err
 	}
 	if w.cpu, err = w.process.CPU(); err != nil {
+		return err
+	}
+	if w.calls, err = host.NewSystemCalls(w.process); err != nil && !errors.Is(err, host.ErrNoTracing) {
 		return err
 	}
 	w.stop = make(chan struct{})
@@ -71,6 +76,13 @@ func (w *watch) end() (*report.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	calls := int64(0)
+	if w.calls != nil {
+		defer w.calls.Close()
+		if calls, err = w.calls.Count(); err != nil {
+			return nil, err
+		}
+	}
 	if w.err != nil {
 		return nil, w.err
 	}
@@ -84,7 +96,7 @@ func (w *watch) end() (*report.Process, error) {
 	}
 	return &report.Process{
 		PID: w.process.PID, CPUSeconds: (cpu - w.cpu).Seconds(), RSSBefore: w.before, RSSAfter: after, RSSMax: top,
-		RSSPerMinute: 60 * slope(w.seconds, w.sizes),
+		RSSPerMinute: 60 * slope(w.seconds, w.sizes), SystemCalls: calls,
 	}, nil
 }
 
