@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -114,22 +115,28 @@ type PlatID string
 // UnmarshalJSON takes a string or a number of digits alone; null leaves p as it
 // is. The error is a *codec.Error with code 400.
 func (p *PlatID) UnmarshalJSON(b []byte) error {
-	refused := codec.Errorf(codec.CodeMalformed, "PlatId must be a platform's number or name")
 	switch {
 	case string(b) == "null":
+		return nil
+	case len(b) >= 2 && b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && b[len(b)-1] == '"':
+		*p = PlatID(b[1 : len(b)-1]) // every login has one, and none has escapes
 		return nil
 	case len(b) > 0 && b[0] == '"':
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {
-			return refused
+			return errPlatID()
 		}
 		*p = PlatID(s)
 		return nil
 	}
 	n, err := strconv.ParseUint(string(b), 10, 8)
 	if err != nil || strconv.FormatUint(n, 10) != string(b) {
-		return refused
+		return errPlatID()
 	}
 	*p = PlatID(b)
 	return nil
+}
+
+func errPlatID() error {
+	return codec.Errorf(codec.CodeMalformed, "PlatId must be a platform's number or name")
 }

@@ -67,7 +67,7 @@ func (o Options) withDefaults() Options {
 		{&o.MaxGroups, 1 << 16},
 		{&o.MaxGroupMembers, 100_000},
 		{&o.MaxApps, 1024},
-		{&o.Slice, 256},
+		{&o.Slice, 64},
 		{&o.MaxQueued, 64 << 20},
 		{&o.MaxParked, 100_000},
 	} {
