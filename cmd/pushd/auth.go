@@ -83,7 +83,7 @@ func (s *keySources) takeSet(text []byte) error {
 		return err
 	}
 	for _, cause := range set.Ignored() {
-		s.log.Warn("key of the set left out", "cause", cause)
+		s.log.Warn("key of the set left out", slog.Any("cause", cause))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

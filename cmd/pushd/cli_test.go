@@ -27,7 +27,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "pushd")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build pushd: %v\n%s", err, out)
@@ -101,8 +101,13 @@ func TestCommandLine(t *testing.T) {
 		{"open key file", nil, "config check --auth.jwt.key @open.key", 2, nil, []string{"auth.jwt.key", "chmod 600 open.key"}},
 		{"file that is no key set", nil, "config check --auth.jwt.jwks good.yaml", 2, nil, []string{"auth.jwt.jwks", "good.yaml"}},
 		{"key set behind an address is not fetched", nil, "config check --auth.jwt.jwks http://127.0.0.1:1/keys", 0, []string{"http://127.0.0.1:1/keys"}, nil},
-		{"check shows sources", []string{"PUSHD_LOOPS=2"}, "config check --config good.yaml --workers 3", 0,
-			[]string{"good.yaml:1", "environment PUSHD_LOOPS", "flag --workers", "[redacted]"}, nil},
+		{
+			"check shows sources",
+			[]string{"PUSHD_LOOPS=2"},
+			"config check --config good.yaml --workers 3", 0,
+			[]string{"good.yaml:1", "environment PUSHD_LOOPS", "flag --workers", "[redacted]"},
+			nil,
+		},
 		{"check names the file from the environment", []string{"PUSHD_CONFIG=good.yaml"}, "config check", 0, []string{"30s"}, nil},
 		{"check under --dev", nil, "config check --dev", 0, []string{"default of --dev"}, []string{"warning: development mode"}},
 		{"default", nil, "config default", 0, []string{"#heartbeat: 60s"}, nil},

@@ -53,7 +53,7 @@ written.`,
 				}
 			}
 			for _, warning := range cfg.Warnings() {
-				fmt.Fprintf(a.stderr, "pushd: warning: %s\n", warning)
+				a.say("warning: %s", warning)
 			}
 			table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 			for _, o := range optionTable() {
@@ -61,7 +61,9 @@ written.`,
 				if value == "" {
 					value = "-"
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\n", o.key, value, cfg.source(o.key))
+				if _, err := fmt.Fprintf(table, "%s\t%s\t%s\n", o.key, value, cfg.source(o.key)); err != nil {
+					return err
+				}
 			}
 			return table.Flush()
 		},

@@ -43,6 +43,11 @@ func (o option) decode(cfg *Config, raw any) error {
 	if !ok {
 		return errors.New("takes a single value")
 	}
+	return o.decodeText(field, text)
+}
+
+// decodeText sets a field that takes a single value.
+func (o option) decodeText(field reflect.Value, text string) error {
 	switch p := field.Addr().Interface().(type) {
 	case *bool:
 		switch strings.ToLower(text) {

@@ -23,7 +23,7 @@ func readKeyFile(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	// The mode is asked of the open file: the name may come to mean another.
 	info, err := f.Stat()
 	if err != nil {
@@ -95,7 +95,7 @@ func createKeyFile(name string) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // a stray one harms nobody
 	_, err = f.WriteString(newSecret() + "\n")
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return false, err

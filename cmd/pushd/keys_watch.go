@@ -98,7 +98,7 @@ func (w *keyWatcher) look(ctx context.Context) {
 		// recovered; bad material that is still there has not.
 		if w.trouble != "" && !w.refused {
 			w.trouble = ""
-			w.log.Info("keys readable again, unchanged", "location", w.location)
+			w.log.Info("keys readable again, unchanged", slog.String("location", w.location))
 		}
 		return
 	}
@@ -109,7 +109,7 @@ func (w *keyWatcher) look(ctx context.Context) {
 		return
 	}
 	w.refused, w.trouble = false, ""
-	w.log.Info("keys changed", "location", w.location)
+	w.log.Info("keys changed", slog.String("location", w.location))
 }
 
 func (w *keyWatcher) report(err error) {
@@ -117,7 +117,7 @@ func (w *keyWatcher) report(err error) {
 		return
 	}
 	w.trouble = err.Error()
-	w.log.Error("new keys not taken, the old ones stay", "location", w.location, "error", err)
+	w.log.Error("new keys not taken, the old ones stay", slog.String("location", w.location), slog.Any("error", err))
 }
 
 // keyClient is an HTTP client for one small request now and then: bounded in

@@ -58,18 +58,18 @@ func TestKeyWatcher(t *testing.T) {
 			log      string // part of the one line written; "" is none
 		}{
 			{"unchanged", "one", nil, "one", ""},
-			{"rotated", "two", nil, "one two", "keys changed"},
-			{"out of reach", "two", errors.New("timeout"), "one two", "timeout"},
-			{"still out of reach", "two", errors.New("timeout"), "one two", ""},
-			{"back, unchanged", "two", nil, "one two", "readable again"},
-			{"bad", "bad1", nil, "one two", "no keys in it"},
-			{"still bad", "bad1", nil, "one two", ""},
-			{"bad in the same way", "bad2", nil, "one two", ""},
-			{"good again", "two", nil, "one two two", "keys changed"},
-			{"bad and then out of reach", "bad1", nil, "one two two", "no keys in it"},
-			{"out of reach while bad", "bad1", errors.New("timeout"), "one two two", "timeout"},
-			{"back and still bad", "bad1", nil, "one two two", ""},
-			{"good at last", "three", nil, "one two two three", "keys changed"},
+			{"rotated", "two", nil, "one,two", "keys changed"},
+			{"out of reach", "two", errors.New("timeout"), "one,two", "timeout"},
+			{"still out of reach", "two", errors.New("timeout"), "one,two", ""},
+			{"back, unchanged", "two", nil, "one,two", "readable again"},
+			{"bad", "bad1", nil, "one,two", "no keys in it"},
+			{"still bad", "bad1", nil, "one,two", ""},
+			{"bad in the same way", "bad2", nil, "one,two", ""},
+			{"good again", "two", nil, "one,two,two", "keys changed"},
+			{"bad and then out of reach", "bad1", nil, "one,two,two", "no keys in it"},
+			{"out of reach while bad", "bad1", errors.New("timeout"), "one,two,two", "timeout"},
+			{"back and still bad", "bad1", nil, "one,two,two", ""},
+			{"good at last", "three", nil, "one,two,two,three", "keys changed"},
 		} {
 			mu.Lock()
 			log.Reset()
@@ -77,7 +77,7 @@ func TestKeyWatcher(t *testing.T) {
 			mu.Unlock()
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			if got := strings.Join(applied, " "); got != step.applied {
+			if got := strings.Join(applied, ","); got != step.applied {
 				t.Errorf("%s: applied %q, want %q", step.name, got, step.applied)
 			}
 			if lines := strings.Count(log.String(), "\n"); (step.log == "") != (lines == 0) || lines > 1 || !strings.Contains(log.String(), step.log) {

@@ -33,6 +33,12 @@ type app struct {
 	environ []string
 }
 
+// say writes a line for the person at the terminal. When standard error is gone
+// there is nowhere left to say so.
+func (a *app) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.stderr, "pushd: "+format+"\n", args...)
+}
+
 // usageError is an error of the command line or the configuration.
 type usageError struct{ err error }
 
@@ -48,7 +54,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exitOK
 	}
 	// Several errors come one a line.
-	fmt.Fprintf(a.stderr, "pushd: %v\n", err)
+	a.say("%v", err)
 	if _, usage := errors.AsType[usageError](err); usage {
 		return exitUsage
 	}

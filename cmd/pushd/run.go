@@ -26,7 +26,7 @@ const (
 	// defaultGCPercent trades a little CPU for memory: the heap is mostly
 	// connections that live long, and at Go's 100 it may double between two
 	// collections. bench/README.md has the measurement.
-	defaultGCPercent = 25
+	defaultGCPercent = 20
 	// handoffQueue is how many HTTP connections may wait on the public port.
 	handoffQueue = 256
 	// sweepEvery is how often lost sessions that nobody resumed are forgotten.
@@ -77,7 +77,7 @@ func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) 
 		return nil, err
 	}
 	for _, file := range keys.Created {
-		log.Info("made a key", "file", file)
+		log.Info("made a key", slog.String("file", file))
 	}
 	verifier, watchers, err := newVerifier(ctx, cfg, keys, log)
 	if err != nil {
@@ -203,12 +203,14 @@ func (n *node) start(ctx context.Context) error {
 		n.tasks.Go(func() { w.Run(background) })
 	}
 	n.tasks.Go(func() { n.sweep(background) })
-	if err := n.gateway.Listen(ctx, n.cfg.Listen, n.push); err != nil {
+	if err := n.gateway.Listen(ctx, n.cfg.Listen, n.push, modules()...); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	n.serving.Store(true)
-	n.log.Info("ready", "listen", n.gateway.Addr().String(), "path", n.cfg.Path, "admin", admin.Addr().String(),
-		"auth", n.cfg.Auth.Mode, "node", n.cfg.Node)
+	n.log.Info("ready",
+		slog.String("listen", n.gateway.Addr().String()), slog.String("path", n.cfg.Path),
+		slog.String("admin", admin.Addr().String()),
+		slog.String("auth", n.cfg.Auth.Mode), slog.String("node", n.cfg.Node))
 	return nil
 }
 
@@ -246,7 +248,7 @@ func (n *node) ready() error {
 func (n *node) stop() error {
 	began := time.Now()
 	n.serving.Store(false)
-	n.log.Info("stopping", "drain", n.cfg.Drain, "connections", n.metrics.Connections())
+	n.log.Info("stopping", slog.Duration("drain", n.cfg.Drain), slog.Int64("connections", n.metrics.Connections()))
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Drain+stopGrace)
 	defer cancel()
 	err := errors.Join(
@@ -257,6 +259,6 @@ func (n *node) stop() error {
 	)
 	n.cancel()
 	n.tasks.Wait()
-	n.log.Info("stopped", "took", time.Since(began).Round(time.Millisecond))
+	n.log.Info("stopped", slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os/signal"
 	"syscall"
 
@@ -30,11 +31,11 @@ environment (PUSHD_...) and the flags, each over the one before.`,
 			}
 			log := newLogger(a.stderr, cfg.Log)
 			if cfg.Dev {
-				log.Warn("development mode", "auth.mode", cfg.Auth.Mode,
-					"admin_key_from", cfg.source("admin-key").String())
+				log.Warn("development mode", slog.String("auth.mode", cfg.Auth.Mode),
+					slog.String("admin_key_from", cfg.source("admin-key").String()))
 			}
 			for _, warning := range cfg.Warnings() {
-				log.Warn("configuration", "warning", warning)
+				log.Warn("configuration", slog.String("warning", warning))
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()

@@ -51,10 +51,10 @@ A server that is configured with a public key needs the private one here: --key.
 			return usageError{err}
 		}
 		for _, name := range created {
-			fmt.Fprintf(a.stderr, "pushd: made the key %s, which serve will use\n", name)
+			a.say("made the key %s, which serve will use", name)
 		}
 		if cfg.Auth.Mode == "open" {
-			fmt.Fprintf(a.stderr, "pushd: warning: auth.mode is open (%s), where serve looks at no token\n", cfg.source("auth.mode"))
+			a.say("warning: auth.mode is open (%s), where serve looks at no token", cfg.source("auth.mode"))
 		}
 		token, err := signer.Sign(*user, valid, time.Now())
 		if err != nil {

@@ -155,7 +155,8 @@ func (d *door) dispatch(r *request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			d.metrics.Fault("panic")
-			d.log.Error("panic in a request", "request_id", r.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			d.log.Error("panic in a request", slog.String("request_id", r.id),
+				slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 			r.http.Response.ResetBody()
 			err = codec.Errorf(codec.CodeInternal, "internal error")
 		}

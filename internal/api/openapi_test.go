@@ -76,8 +76,10 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	huge := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 1<<20) + `"}}`
 	fat := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 65<<10) + `"}}`
 	cases := []described{
-		{name: "push", method: "POST", path: "/api/push", key: pushKey, status: 200, says: `"offline":["bob"]`,
-			body: `{"users":["alice","bob"],"groups":["g"],"topics":["news"],"sessions":["s1"],"platforms":["web","3",1],"message":{"text":"hi"},"durable":false,"ttl":30,"idempotency_key":"k1"}`},
+		{
+			name: "push", method: "POST", path: "/api/push", key: pushKey, status: 200, says: `"offline":["bob"]`,
+			body: `{"users":["alice","bob"],"groups":["g"],"topics":["news"],"sessions":["s1"],"platforms":["web","3",1],"message":{"text":"hi"},"durable":false,"ttl":30,"idempotency_key":"k1"}`,
+		},
 		{name: "push again", method: "POST", path: "/api/push", key: pushKey, status: 200, body: `{"users":["alice"],"message":{},"idempotency_key":"k2"}`},
 		{name: "push conflict", method: "POST", path: "/api/push", key: pushKey, status: 409, says: "idempotency_key", body: `{"users":["bob"],"message":{},"idempotency_key":"k2"}`},
 		{name: "push to nobody", method: "POST", path: "/api/push", key: pushKey, status: 400, says: "nobody", body: `{"message":{}}`},

@@ -84,7 +84,7 @@ func (p *Public) cors(r *request) bool {
 		}
 		r.http.SetStatusCode(fasthttp.StatusNoContent)
 	default:
-		p.log.Info("origin refused", "origin", string(clip([]byte(origin), 256)), "request_id", r.id)
+		p.log.Info("origin refused", slog.String("origin", string(clip([]byte(origin), 256))), slog.String("request_id", r.id))
 		fail(r, codec.Errorf(codec.CodeForbidden, "this origin is not allowed"))
 	}
 	return true

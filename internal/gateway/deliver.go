@@ -124,7 +124,7 @@ func (g *Gateway) withSession(ctx context.Context, session string, f func(*Sessi
 		return gone
 	}
 	found := error(gone)
-	err = g.each([]hub.Entry{entry}, ctx, func(s *Session) { found = f(s) })
+	err = g.each(ctx, []hub.Entry{entry}, func(s *Session) { found = f(s) })
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (g *Gateway) CheckUsers(users []string) []push.OnlineUser {
 func (g *Gateway) UserSessions(ctx context.Context, user string) ([]push.SessionInfo, error) {
 	entries := g.hub.UserSessions(nil, user)
 	found := make(chan push.SessionInfo, len(entries))
-	if err := g.each(entries, ctx, func(s *Session) { found <- s.info() }); err != nil {
+	if err := g.each(ctx, entries, func(s *Session) { found <- s.info() }); err != nil {
 		return nil, err
 	}
 	close(found)
@@ -121,7 +121,7 @@ func (g *Gateway) Kick(ctx context.Context, user, platform, session, reason stri
 		reason = "kicked"
 	}
 	var closed atomic.Int64
-	err := g.each(entries, ctx, func(s *Session) {
+	err := g.each(ctx, entries, func(s *Session) {
 		s.Close(closeKicked, reason, reasonKicked)
 		closed.Add(1)
 	})
@@ -133,22 +133,29 @@ func (g *Gateway) Kick(ctx context.Context, user, platform, session, reason stri
 // sessions bound how many there are.
 func (g *Gateway) post(e hub.Entry, f func(*Session)) bool {
 	return g.server.Loop(int(e.Loop)).Complete(func() {
-		if e.Session.Is(e.ID) {
-			f(e.Session.Conn.(*Session))
-		}
+		call(e, f)
 	})
 }
 
+// call runs f for the session of an entry if it is still the one that the entry
+// describes. It runs on the session's loop.
+func call(e hub.Entry, f func(*Session)) {
+	if !e.Session.Is(e.ID) {
+		return
+	}
+	if s, ok := e.Session.Conn.(*Session); ok { // the gateway registers no other
+		f(s)
+	}
+}
+
 // each runs f for each session on its loop, and waits for all of them.
-func (g *Gateway) each(entries []hub.Entry, ctx context.Context, f func(*Session)) error {
+func (g *Gateway) each(ctx context.Context, entries []hub.Entry, f func(*Session)) error {
 	done := make(chan struct{}, len(entries))
 	waiting := 0
 	for _, e := range entries {
 		if g.server.Loop(int(e.Loop)).Complete(func() {
 			defer func() { done <- struct{}{} }()
-			if e.Session.Is(e.ID) {
-				f(e.Session.Conn.(*Session))
-			}
+			call(e, f)
 		}) {
 			waiting++
 		}

@@ -60,10 +60,10 @@ func (s *Session) hot(r *codec.Request) bool {
 	switch {
 	case r.Action == "HeartBeat" && s.login.Live():
 		st.scratch = codec.AppendHeartBeat(st.scratch[:0], r)
-		s.gateway.metrics.Request("robot", "HeartBeat", codec.CodeOK)
+		s.gateway.heartbeats.Inc()
 	case r.Action == "Ping":
 		st.scratch = codec.AppendPing(st.scratch[:0], r, time.Now().UnixMilli())
-		s.gateway.metrics.Request("robot", "Ping", codec.CodeOK)
+		s.gateway.pings.Inc()
 	default:
 		return false
 	}

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/hub"
@@ -75,6 +77,9 @@ type Gateway struct {
 	presence  func(user string, platform account.Platform, online bool)
 	loops     []loopState
 
+	// The two requests of which there are most.
+	heartbeats, pings prometheus.Counter
+
 	workers  *workers
 	draining atomic.Bool
 }
@@ -91,7 +96,11 @@ type loopState struct {
 // verifier is the open mode. The metrics must have been made for the number of
 // loops in the options.
 func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger, opts Options) (*Gateway, error) {
-	g := &Gateway{opts: opts.withDefaults(), verifier: verifier, platforms: platforms, metrics: m, log: log}
+	g := &Gateway{
+		opts: opts.withDefaults(), verifier: verifier, platforms: platforms, metrics: m, log: log,
+		heartbeats: m.RequestCounter("robot", "HeartBeat", codec.CodeOK),
+		pings:      m.RequestCounter("robot", "Ping", codec.CodeOK),
+	}
 	server, err := poller.New(func() (*poller.Conn, poller.Handler) {
 		s := &Session{gateway: g}
 		return &s.Conn, s

@@ -221,7 +221,7 @@ func TestHundredLoginsAtOnce(t *testing.T) {
 			<-begin
 			_ = wsutil.WriteClientText(c.Conn, []byte(`{"Module":"robot","Action":"Login","Data":{"UserId":"alice","PlatId":"web"}}`))
 			for {
-				f, err := ws.ReadFrame(c.r)
+				f, err := readFrame(c.r)
 				if err != nil {
 					codes <- 0 // the survivor, when the test closes it
 					return
@@ -450,7 +450,7 @@ func TestResume(t *testing.T) {
 
 func TestPanicInAHandler(t *testing.T) {
 	boom := func(context.Context, *gateway.Session, struct{}) (struct{}, error) { panic("boom") }
-	n := start(t, setup{modules: []gateway.Module{func(tb *gateway.Table) {
+	n := start(t, setup{modules: []gateway.Module{func(tb *gateway.Table, _ *push.Service) {
 		tb.Register("test", gateway.Handlers{"Inline": router.Typed(boom).Inline(), "Worker": router.Typed(boom)})
 	}}})
 	bystander := n.login("bystander", "web")
@@ -466,7 +466,7 @@ func TestInternalErrorsStayInside(t *testing.T) {
 	fail := func(context.Context, *gateway.Session, struct{}) (struct{}, error) {
 		return struct{}{}, errors.New("password of the database")
 	}
-	n := start(t, setup{modules: []gateway.Module{func(tb *gateway.Table) {
+	n := start(t, setup{modules: []gateway.Module{func(tb *gateway.Table, _ *push.Service) {
 		tb.Register("test", gateway.Handlers{"Fail": router.Typed(fail)})
 	}}})
 	if msg := n.login("alice", "web").refused(500, "test", "Fail", ""); strings.Contains(msg, "password") {
@@ -488,7 +488,7 @@ func TestWorkersBusy(t *testing.T) {
 	}
 	n := start(t, setup{
 		Options: gateway.Options{Workers: 1, WorkerQueue: 1, Poller: poller.Options{Loops: 1}},
-		modules: []gateway.Module{func(tb *gateway.Table) {
+		modules: []gateway.Module{func(tb *gateway.Table, _ *push.Service) {
 			tb.Register("test", gateway.Handlers{"Block": router.Typed(block)})
 		}},
 	})

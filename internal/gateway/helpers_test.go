@@ -1,9 +1,13 @@
 package gateway_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,9 +21,6 @@ import (
 	"pushd/internal/gateway"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
-
-	"bufio"
-	"net"
 )
 
 func TestMain(m *testing.M) {
@@ -151,9 +152,26 @@ func (c *client) send(text string) {
 	}
 }
 
+// maxFrame bounds what a test takes for one frame.
+const maxFrame = 32 << 20
+
+// readFrame reads a whole frame that the server sent.
+func readFrame(r io.Reader) (ws.Frame, error) {
+	h, err := ws.ReadHeader(r)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if h.Length > maxFrame {
+		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", h.Length)
+	}
+	payload := make([]byte, h.Length)
+	_, err = io.ReadFull(r, payload)
+	return ws.Frame{Header: h, Payload: payload}, err
+}
+
 func (c *client) read() (ws.OpCode, []byte) {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.r)
+	f, err := readFrame(c.r)
 	if err != nil {
 		c.t.Fatal("read:", err)
 	}

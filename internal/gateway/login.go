@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -19,10 +20,10 @@ const (
 )
 
 type loginRequest struct {
-	UserId   string
-	PlatId   account.PlatID
-	AppId    string
-	DeviceId string
+	UserID   string         `json:"UserId"`
+	PlatID   account.PlatID `json:"PlatId"`
+	AppID    string         `json:"AppId"`
+	DeviceID string         `json:"DeviceId"`
 	Token    string
 	Resume   string // a session id of before, to get its subscriptions back
 }
@@ -53,19 +54,19 @@ type credentials struct {
 
 // robotLogin is robot.Login.
 func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (loginReply, error) {
-	platform, err := g.platforms.Parse(string(r.PlatId))
+	platform, err := g.platforms.Parse(string(r.PlatID))
 	if err != nil {
 		return loginReply{}, err
 	}
-	if err := account.ValidUserID(r.UserId); err != nil {
+	if err := account.ValidUserID(r.UserID); err != nil {
 		return loginReply{}, err
 	}
-	if len(r.AppId) > maxAppID || len(r.DeviceId) > maxDeviceID {
+	if len(r.AppID) > maxAppID || len(r.DeviceID) > maxDeviceID {
 		return loginReply{}, codec.Errorf(codec.CodeMalformed, "AppId is at most %d and DeviceId at most %d bytes", maxAppID, maxDeviceID)
 	}
-	who := credentials{user: r.UserId, platform: platform, app: r.AppId, device: r.DeviceId, resume: r.Resume}
+	who := credentials{user: r.UserID, platform: platform, app: r.AppID, device: r.DeviceID, resume: r.Resume}
 	if g.verifier != nil {
-		if who.expires, err = g.verify(r.Token, r.UserId); err != nil {
+		if who.expires, err = g.verify(r.Token, r.UserID); err != nil {
 			return loginReply{}, errors.Join(err, s.do(ctx, func() error { s.refuseToken(err); return nil }))
 		}
 	}
@@ -89,7 +90,7 @@ func (g *Gateway) verify(token, user string) (expires time.Time, err error) {
 
 // refuseToken counts, and ends a connection that only guesses.
 func (s *Session) refuseToken(cause error) {
-	s.gateway.log.Debug("token refused", "address", s.Address(), "cause", errors.Unwrap(cause))
+	s.gateway.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(cause)))
 	if s.refused++; s.refused >= maxLoginFailures {
 		s.Close(closeBadToken, "too many refused tokens", reasonBadToken)
 	}
@@ -122,7 +123,7 @@ func (s *Session) loginByHandshake(token, query string) {
 		case errors.Is(err, account.ErrExpired):
 			s.Close(closeTokenExpired, e.Msg, reasonTokenExpired)
 		case e.Code == codec.CodeUnauthorized:
-			g.log.Debug("token refused", "address", s.Address(), "cause", errors.Unwrap(err))
+			g.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(err)))
 			s.Close(closeBadToken, e.Msg, reasonBadToken)
 		default:
 			s.answer(&j.request, j.module, j.action, nil, err)
@@ -159,7 +160,7 @@ func (g *Gateway) takeOver(ctx context.Context, s *Session, id uint64, who crede
 	if onLoop, _ := ctx.Value(sessionKey{}).(*Session); onLoop != nil {
 		return errOffload
 	}
-	return g.each([]hub.Entry{old}, ctx, func(s *Session) {
+	return g.each(ctx, []hub.Entry{old}, func(s *Session) {
 		g.hub.Park(&s.login)
 		s.Close(closeReplaced, "the session was resumed on another connection", reasonReplaced)
 	})

@@ -14,8 +14,9 @@ type Table = router.Table[*Session]
 // Handlers are the actions of one module.
 type Handlers = router.Handlers[*Session]
 
-// Module registers the routes of one module. docs/modules.md shows a whole one.
-type Module func(*Table)
+// Module registers the routes of one module, which may push through the service.
+// docs/modules.md shows a whole one.
+type Module func(*Table, *push.Service)
 
 // Serve makes a handler of a service method, which sees the caller's identity
 // and neither connection nor session.
@@ -48,7 +49,7 @@ func routes(g *Gateway, p *push.Service, modules []Module) *Table {
 		"Unsubscribe": Serve(p.PresenceUnsubscribe).Inline(),
 	})
 	for _, m := range modules {
-		m(t)
+		m(t, p)
 	}
 	return t
 }

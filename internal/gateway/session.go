@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"log/slog"
 	"time"
 
 	"pushd/internal/account"
@@ -117,7 +118,8 @@ func (s *Session) answer(r *codec.Request, module, action string, reply any, err
 	if err != nil {
 		e := codec.AsError(err)
 		if code = e.Code; code == codec.CodeInternal {
-			s.gateway.log.Error("request failed", "module", module, "action", action, "user", s.login.User, "error", err)
+			s.gateway.log.Error("request failed", slog.String("module", module), slog.String("action", action),
+				slog.String("user", s.login.User), slog.Any("error", err))
 		}
 		payload = codec.AppendError(st.scratch[:0], r, e)
 	}

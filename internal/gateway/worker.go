@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -98,8 +99,8 @@ func (w *workers) call(ctx context.Context, j *job) (reply any, panicked bool, e
 		if r := recover(); r != nil {
 			panicked = true
 			w.gateway.metrics.Fault("panic")
-			w.gateway.log.Error("panic in a handler", "module", j.module, "action", j.action,
-				"panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			w.gateway.log.Error("panic in a handler", slog.String("module", j.module), slog.String("action", j.action),
+				slog.String("panic", fmt.Sprint(r)), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)

@@ -172,7 +172,14 @@ func (h *Hub) checkUsers(i int, t *directoryTotals) error {
 	shard := &h.users[i]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	for key, head := range shard.chains.m {
+	for _, head := range shard.chains.slots {
+		if head == nil {
+			continue
+		}
+		key := h.hash(head.User)
+		if shard.chains.get(key) != head {
+			return fmt.Errorf("hub: check: session %s begins a chain that is not found", FormatID(head.ID))
+		}
 		for e := head; e != nil; e = e.next {
 			if h.hash(e.User) != key || shardOf(key) != i {
 				return fmt.Errorf("hub: check: session %s is in a wrong chain", FormatID(e.ID))
@@ -204,12 +211,15 @@ func (h *Hub) checkSessions(i int, t *directoryTotals) error {
 	shard := &h.sessions[i]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	for id, s := range shard.byID.m {
-		if s.ID != id || shardOf(id) != i {
-			return fmt.Errorf("hub: check: session %s is known as %s", FormatID(s.ID), FormatID(id))
+	for _, s := range shard.byID.slots {
+		if s == nil {
+			continue
+		}
+		if shard.byID.get(s.ID) != s || shardOf(s.ID) != i {
+			return fmt.Errorf("hub: check: session %s is not found by its id", FormatID(s.ID))
 		}
 	}
-	t.byID += len(shard.byID.m)
+	t.byID += shard.byID.n
 	return nil
 }
 

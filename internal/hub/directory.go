@@ -31,8 +31,7 @@ func (h *Hub) UserSessions(dst []Entry, user string) []Entry {
 	shard := &h.users[shardOf(key)]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	e, _ := shard.chains.get(key)
-	for ; e != nil; e = e.next {
+	for e := shard.chains.get(key); e != nil; e = e.next {
 		if e.User == user {
 			dst = append(dst, e.entry())
 		}
@@ -47,8 +46,7 @@ func (h *Hub) UserPlatforms(user string) (mask uint64) {
 	shard := &h.users[shardOf(key)]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	e, _ := shard.chains.get(key)
-	for ; e != nil; e = e.next {
+	for e := shard.chains.get(key); e != nil; e = e.next {
 		if e.User == user {
 			mask |= 1 << e.Platform
 		}
@@ -111,12 +109,12 @@ func (h *Hub) OnlineUsers(mask uint64, limit int, cursor string) (users []Online
 func (u *userShard) keysAfter(after uint64, started bool) []uint64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	keys := make([]uint64, 0, len(u.chains.m))
-	for key := range u.chains.m {
-		if !started || key > after {
+	keys := make([]uint64, 0, u.chains.n)
+	u.chains.all(func(head *Session) {
+		if key := u.chains.keyOf(head); !started || key > after {
 			keys = append(keys, key)
 		}
-	}
+	})
 	return keys
 }
 
@@ -126,7 +124,7 @@ func (u *userShard) read(dst []OnlineUser, keys []uint64, mask uint64, limit int
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for i, key := range keys {
-		head, _ := u.chains.get(key)
+		head := u.chains.get(key)
 		for e := head; e != nil; e = e.next {
 			if !e.firstOf(head) {
 				continue

@@ -121,13 +121,13 @@ func merge(a, b []string) []string {
 func (u *userShard) appendUsers(dst []string) []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, head := range u.chains.m {
+	u.chains.all(func(head *Session) {
 		for e := head; e != nil; e = e.next {
 			if e.firstOf(head) {
 				dst = append(dst, e.User)
 			}
 		}
-	}
+	})
 	return dst
 }
 

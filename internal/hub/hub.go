@@ -60,10 +60,16 @@ func (o Options) withDefaults() Options {
 		field *int
 		value int
 	}{
-		{&o.MaxPerPlatform, 8}, {&o.MaxPerUser, 64},
-		{&o.MaxTopics, 1 << 20}, {&o.MaxTopicsPerSession, 128},
-		{&o.MaxGroups, 1 << 16}, {&o.MaxGroupMembers, 100_000}, {&o.MaxApps, 1024},
-		{&o.Slice, 256}, {&o.MaxQueued, 64 << 20}, {&o.MaxParked, 100_000},
+		{&o.MaxPerPlatform, 8},
+		{&o.MaxPerUser, 64},
+		{&o.MaxTopics, 1 << 20},
+		{&o.MaxTopicsPerSession, 128},
+		{&o.MaxGroups, 1 << 16},
+		{&o.MaxGroupMembers, 100_000},
+		{&o.MaxApps, 1024},
+		{&o.Slice, 256},
+		{&o.MaxQueued, 64 << 20},
+		{&o.MaxParked, 100_000},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -123,6 +129,10 @@ func New(loops Loops, opt Options) (*Hub, error) {
 		opt:   opt,
 		loops: make([]*loop, n),
 		hash:  func(user string) uint64 { return maphash.String(seed, user) },
+	}
+	for i := range h.users {
+		h.users[i].chains.keyOf = func(s *Session) uint64 { return h.hash(s.User) }
+		h.sessions[i].byID.keyOf = func(s *Session) uint64 { return s.ID }
 	}
 	h.apps.init()
 	for i := range h.loops {

@@ -26,15 +26,18 @@ func TestPolicies(t *testing.T) {
 		"replace": {hub.Options{}, []try{{web, 0, nil}, {ios, 0, nil}, {web, 1, nil}, {web, 1, nil}}, 2},
 		"refuse": {
 			hub.Options{Policy: hub.PolicyRefuse},
-			[]try{{web, 0, nil}, {web, 0, hub.ErrTaken}, {ios, 0, nil}}, 2,
+			[]try{{web, 0, nil}, {web, 0, hub.ErrTaken}, {ios, 0, nil}},
+			2,
 		},
 		"allow up to a number": {
 			hub.Options{Policy: hub.PolicyAllow, MaxPerPlatform: 2},
-			[]try{{web, 0, nil}, {web, 0, nil}, {web, 0, hub.ErrTaken}, {ios, 0, nil}}, 3,
+			[]try{{web, 0, nil}, {web, 0, nil}, {web, 0, hub.ErrTaken}, {ios, 0, nil}},
+			3,
 		},
 		"bound per user": {
 			hub.Options{MaxPerUser: 2},
-			[]try{{1, 0, nil}, {2, 0, nil}, {3, 0, hub.ErrTooMany}, {1, 1, nil}}, 2,
+			[]try{{1, 0, nil}, {2, 0, nil}, {3, 0, hub.ErrTooMany}, {1, 1, nil}},
+			2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,8 +5,8 @@ import "sync"
 // sessionShard maps session ids, which are random, to sessions.
 type sessionShard struct {
 	mu   sync.Mutex
-	byID table[uint64, *Session]
-	_    [40]byte // as in userShard
+	byID index
+	_    [16]byte // as in userShard
 }
 
 // enter gives s an id that no other session has and makes it known. The ids
@@ -20,10 +20,10 @@ func (h *Hub) enter(s *Session, l *loop) {
 		}
 		shard := &h.sessions[shardOf(id)]
 		shard.mu.Lock()
-		_, taken := shard.byID.get(id)
+		taken := shard.byID.get(id) != nil
 		if !taken {
 			s.ID = id
-			shard.byID.set(id, s)
+			shard.byID.put(id, s)
 		}
 		shard.mu.Unlock()
 		if !taken {
@@ -45,8 +45,8 @@ func (h *Hub) Lookup(id uint64) (Entry, bool) {
 	shard := &h.sessions[shardOf(id)]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	s, ok := shard.byID.get(id)
-	if !ok {
+	s := shard.byID.get(id)
+	if s == nil {
 		return Entry{}, false
 	}
 	return s.entry(), true

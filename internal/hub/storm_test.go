@@ -38,11 +38,13 @@ func (l *listener) Write(frame []byte) {
 	for len(frame) > 0 { // frames are "wire number\n"
 		var name string
 		var n int64
-		i, j := 0, 0
+		i := 0
 		for frame[i] != ' ' {
 			i++
 		}
-		for j = i; frame[j] != '\n'; j++ {
+		j := i
+		for frame[j] != '\n' {
+			j++
 		}
 		name = string(frame[:i])
 		n, _ = strconv.ParseInt(string(frame[i+1:j]), 10, 64)

@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// MaxTopicName is the longest topic or group name, in bytes.
-const MaxTopicName = 128
+// MaxTopicName is the longest topic or group name, in bytes. Callers keep a part
+// of it for themselves: names of their own that hold a user's id.
+const MaxTopicName = 192
 
 // topicShard maps names to topics. A topic is in the map exactly while it has
 // members: the count changes in the same critical section as the map, so a

@@ -7,8 +7,8 @@ import "sync"
 // with that User, and two users with one hash merely share a chain.
 type userShard struct {
 	mu     sync.Mutex
-	chains table[uint64, *Session]
-	_      [40]byte // keeps neighbouring locks on different cache lines
+	chains index    // the head of each chain, by the hash of its users
+	_      [16]byte // keeps neighbouring locks on different cache lines
 }
 
 // link enters s in the directory under the multi-login policy. came reports
@@ -20,7 +20,7 @@ func (h *Hub) link(s *Session, l *loop) (replaced []Entry, came bool, err error)
 	defer shard.mu.Unlock()
 
 	all, same := 0, 0
-	head, _ := shard.chains.get(key)
+	head := shard.chains.get(key)
 	for e := head; e != nil; e = e.next {
 		if e.User == s.User {
 			all++
@@ -49,8 +49,8 @@ func (h *Hub) link(s *Session, l *loop) (replaced []Entry, came bool, err error)
 		replaced = h.evictLocked(shard, key, s, make([]Entry, 0, all-stay))
 	}
 	h.enter(s, l)
-	s.next, _ = shard.chains.get(key)
-	shard.chains.set(key, s)
+	s.next = shard.chains.get(key)
+	shard.chains.put(key, s)
 	l.platforms[s.Platform].Add(1)
 	if all == 0 {
 		h.online.Add(1)
@@ -61,7 +61,7 @@ func (h *Hub) link(s *Session, l *loop) (replaced []Entry, came bool, err error)
 // evictLocked takes the sessions of s.User on s.Platform out of the chain and
 // out of the directory of ids. The shard's lock is held.
 func (h *Hub) evictLocked(shard *userShard, key uint64, s *Session, out []Entry) []Entry {
-	head, _ := shard.chains.get(key)
+	head := shard.chains.get(key)
 	at := &head
 	for e := *at; e != nil; e = *at {
 		if e.User != s.User || e.Platform != s.Platform {
@@ -86,7 +86,7 @@ func (h *Hub) unlink(s *Session) (linked, gone bool) {
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 
-	head, _ := shard.chains.get(key)
+	head := shard.chains.get(key)
 	others, same := 0, 0
 	for at := &head; *at != nil; {
 		e := *at
@@ -120,7 +120,7 @@ func (u *userShard) setHeadLocked(key uint64, head *Session) {
 		u.chains.del(key)
 		return
 	}
-	u.chains.set(key, head)
+	u.chains.put(key, head)
 }
 
 // forget takes s out of the directory of ids and out of the counts. The lock of
@@ -137,8 +137,7 @@ func (h *Hub) collect(user string, f Filter, lists [][]ref) (n int) {
 	shard := &h.users[shardOf(key)]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	e, _ := shard.chains.get(key)
-	for ; e != nil; e = e.next {
+	for e := shard.chains.get(key); e != nil; e = e.next {
 		if e.User == user && f.match(e) {
 			lists[e.Loop] = append(lists[e.Loop], ref{e, e.ID})
 			n++

@@ -103,6 +103,12 @@ func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc
 // three values were seen, and does not retain the strings.
 func (m *Metrics) Request(module, action string, code int) { m.requests.add(module, action, code) }
 
+// RequestCounter is what Request counts with, for a caller on a path where even
+// finding it is too much.
+func (m *Metrics) RequestCounter(module, action string, code int) prometheus.Counter {
+	return m.requests.vec.WithLabelValues(module, action, strconv.Itoa(code))
+}
+
 // HTTPRequest observes one HTTP request. route is the pattern that matched, or
 // "unknown", never the path as it came; method likewise.
 func (m *Metrics) HTTPRequest(listener, method, route string, status int, seconds float64) {
@@ -128,7 +134,7 @@ func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 // Accept header asks for, the classic text format by default. It returns the
 // Content-Type of what it wrote.
 func (m *Metrics) WriteText(w io.Writer, accept string) (contentType string, err error) {
-	format := expfmt.NegotiateIncludingOpenMetrics(http.Header{"Accept": {accept}})
+	format := expfmt.NegotiateAccept(http.Header{"Accept": {accept}}, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 	families, err := m.registry.Gather()
 	if err != nil {
 		return "", fmt.Errorf("gather metrics: %w", err)

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"log/slog"
 	"net/netip"
 	"syscall"
 
@@ -42,8 +43,8 @@ func (l *Loop) pauseAccept(errno syscall.Errno) {
 	l.server.metrics.Fault("accept")
 	if l.logEvery("accept") {
 		l.server.log.Error("cannot accept connections; trying again every quarter of a second",
-			"loop", l.index, "error", errno.Error(), "open", l.server.open.Load(),
-			"cure", "raise the limit on open files (ulimit -n, LimitNOFILE=, fs.file-max) or lower max-connections")
+			slog.Int("loop", l.index), slog.String("error", errno.Error()), slog.Int64("open", l.server.open.Load()),
+			slog.String("cure", "raise the limit on open files (ulimit -n, LimitNOFILE=, fs.file-max) or lower max-connections"))
 	}
 	l.paused = true
 	_ = l.poll.Control(l.accept, netpoll.PollDetach)
@@ -64,7 +65,6 @@ func (l *Loop) closeListener() {
 	}
 	l.detach(l.accept)
 	l.listener, l.paused = -1, false
-	l.dead = append(l.dead, l.accept)
 }
 
 // adopt makes a connection of an accepted socket.
@@ -73,7 +73,7 @@ func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 	if limit := s.opts.MaxConnections; limit > 0 && s.open.Load() >= int64(limit) {
 		s.metrics.Refused("max_connections")
 		if l.logEvery("max_connections") {
-			s.log.Warn("connections refused with 503: max-connections reached", "max", limit)
+			s.log.Warn("connections refused with 503: max-connections reached", slog.Int("max", limit))
 		}
 		_, _ = rawWrite(fd, []byte(busyReply))
 		_ = syscall.Close(fd)
@@ -85,11 +85,11 @@ func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 	if err := c.op.Control(netpoll.PollReadable); err != nil {
 		s.metrics.Fault("epoll_add")
 		if l.logEvery("epoll_add") {
-			s.log.Error("cannot watch a connection", "error", err, "cure", "raise fs.epoll.max_user_watches")
+			s.log.Error("cannot watch a connection", slog.Any("error", err), slog.String("cure", "raise fs.epoll.max_user_watches"))
 		}
 		c.release(PeerGone)
 		return
 	}
-	c.watched = true
+	c.set(watched)
 	c.arm(l.Now() + ticks(s.opts.HandshakeTimeout))
 }

@@ -28,8 +28,10 @@ func (c *Conn) closeWith(code int, text string, why Reason) {
 	var payload [ws.MaxControlFramePayloadSize]byte
 	binary.BigEndian.PutUint16(payload[:], uint16(code))
 	n := 2 + copy(payload[2:], text)
-	c.echoed = why == PeerClosed
-	c.overrun = false
+	if why == PeerClosed {
+		c.set(echoed)
+	}
+	c.unset(overrun)
 	c.writeFrame(ws.OpClose, payload[:n])
 	c.startClosing(why)
 }
@@ -51,7 +53,7 @@ func (c *Conn) startClosing(why Reason) {
 	was := c.state
 	c.state = stateClosing
 	c.deadline = 0
-	c.paused = false
+	c.unset(paused)
 	if c.in != nil {
 		c.loop.putIn(c.in)
 		c.in = nil
@@ -66,12 +68,12 @@ func (c *Conn) startClosing(why Reason) {
 
 // finish is called when the last queued byte of a closing connection is written.
 func (c *Conn) finish() {
-	if c.echoed || c.hungUp {
+	if c.is(echoed) || c.is(hungUp) {
 		c.release(PeerClosed)
 		return
 	}
-	if !c.finished {
-		c.finished = true
+	if !c.is(finished) {
+		c.set(finished)
 		_ = syscall.Shutdown(c.op.FD, syscall.SHUT_WR)
 	}
 }

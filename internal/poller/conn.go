@@ -20,14 +20,37 @@ const (
 	stateClosed                 // the descriptor is gone
 )
 
+// flags are what else there is to know about a connection, in two bytes: the
+// whole of a logged-in connection fits Go's size class of 320 bytes.
+type flags uint16
+
+const (
+	dirty    flags = 1 << iota // listed in loop.dirty
+	paused                     // the handler wants no messages now
+	watched                    // the poll has the socket
+	unwanted                   // input waits while paused: the poll is to let the socket go
+	hungUp                     // the poll reported a hang-up; the rest is read without it
+	writing                    // EPOLLOUT is watched
+	finished                   // output is complete; FIN was sent
+	echoed                     // the peer closed first and our Close answers it
+	overrun                    // over the send buffer; listed in loop.overruns
+	limited                    // counted in the per-address limit
+)
+
+func (c *Conn) is(f flags) bool { return c.flags&f != 0 }
+func (c *Conn) set(f flags)     { c.flags |= f }
+func (c *Conn) unset(f flags)   { c.flags &^= f }
+
 // Conn is one connection. It is meant to be embedded in its handler's struct, so
 // that a connection is one allocation. All methods are for the loop that owns
 // the connection, unless they say otherwise.
 type Conn struct {
 	// immutable after attach
 	loop    *Loop
-	op      *netpoll.FDOperator
 	handler Handler
+
+	// owned by the loop, and by netpoll while an event is handled
+	op netpoll.FDOperator
 
 	// owned by the loop
 	in       *inbuf  // an incomplete handshake, frame or message; nil between messages
@@ -39,34 +62,23 @@ type Conn struct {
 	bytesOut uint64
 	msgsIn   uint32
 	msgsOut  uint32
-	opened   uint32 // unix seconds of the opening handshake
 	port     uint16
+	flags    flags
 	state    state
-	dirty    bool // listed in loop.dirty
-	paused   bool // the handler wants no messages now
-	watched  bool // the poll has the socket
-	unwanted bool // input waits while paused: the poll is to let the socket go
-	hungUp   bool // the poll reported a hang-up; the rest is read without it
-	writing  bool // EPOLLOUT is watched
-	finished bool // output is complete; FIN was sent
-	echoed   bool // the peer closed first and our Close answers it
-	overrun  bool // over the send buffer; listed in loop.overruns
-	limited  bool // counted in the per-address limit
 	address  [16]byte
 }
 
 // Stats are a connection's totals.
 type Stats struct {
-	BytesIn, BytesOut       uint64 // on the socket, handshake and headers included
-	MessagesIn, MessagesOut uint64 // text messages
-	Opened                  time.Time
+	BytesIn, BytesOut       uint64        // on the socket, handshake and headers included
+	MessagesIn, MessagesOut uint64        // text messages
 	IdleFor                 time.Duration // since the last complete frame, to a quarter of a second
 }
 
 // attach gives a fresh Conn its socket.
 func (c *Conn) attach(l *Loop, fd int, peer netip.AddrPort, h Handler) {
 	c.loop, c.handler = l, h
-	c.op = l.poll.Alloc()
+	c.op = *l.operators
 	c.op.FD = fd
 	c.op.OnRead = c.onRead
 	c.op.OnHup = c.onHup
@@ -93,7 +105,6 @@ func (c *Conn) Stats() Stats {
 	return Stats{
 		BytesIn: c.bytesIn, BytesOut: c.bytesOut,
 		MessagesIn: uint64(c.msgsIn), MessagesOut: uint64(c.msgsOut),
-		Opened:  time.Unix(int64(c.opened), 0),
 		IdleFor: time.Duration(c.loop.Now()-c.seen) * tick,
 	}
 }
@@ -167,7 +178,8 @@ func (c *Conn) expire() {
 func (c *Conn) onHup(netpoll.Poll) error {
 	c.loop.post(func() bool {
 		if c.state != stateClosed {
-			c.watched, c.hungUp = false, true
+			c.unset(watched)
+			c.set(hungUp)
 			c.drain()
 		}
 		return false
@@ -175,8 +187,8 @@ func (c *Conn) onHup(netpoll.Poll) error {
 	return nil
 }
 
-// release closes the descriptor and gives everything back. The operator itself
-// is freed at the next tick; see Loop.freeDead.
+// release closes the descriptor and gives everything back. The Conn itself is
+// kept for a while; see Loop.forget.
 func (c *Conn) release(why Reason) {
 	if c.state == stateClosed {
 		return
@@ -187,8 +199,9 @@ func (c *Conn) release(why Reason) {
 	l.wheel.Cancel(c)
 	_ = c.op.Control(netpoll.PollDetach)
 	_ = syscall.Close(c.op.FD)
+	c.op.FD = -1
 	l.server.open.Add(-1)
-	l.dead = append(l.dead, c.op)
+	l.dead = append(l.dead, c)
 	c.left(was, why)
 }
 
@@ -208,8 +221,8 @@ func (c *Conn) drop() {
 // leaves the open state, or for good.
 func (c *Conn) left(was state, why Reason) {
 	l := c.loop
-	if c.limited {
-		c.limited = false
+	if c.is(limited) {
+		c.unset(limited)
 		l.server.peers.leave(c.address)
 	}
 	switch was {

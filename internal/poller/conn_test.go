@@ -35,7 +35,7 @@ func (c *collect) opened(p *peer, _ *poller.Handshake) {
 	c.mu.Unlock()
 }
 
-func (c *collect) wait(t *testing.T, n int) []*peer {
+func (c *collect) wait(t testing.TB, n int) []*peer {
 	t.Helper()
 	var peers []*peer
 	eventually(t, "connections are open", func() bool {
@@ -125,7 +125,7 @@ func TestSlowConsumer(t *testing.T) {
 	go func() {
 		n := 0
 		for ; n < messages; n++ {
-			if _, err := ws.ReadFrame(good.br); err != nil {
+			if _, err := readFrame(good.br); err != nil {
 				break
 			}
 		}

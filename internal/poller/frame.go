@@ -48,26 +48,13 @@ func parseHeader(b []byte, fragmented bool, have, limit int) (h frameHeader, who
 	if len(b) == 0 {
 		return h, false, nil
 	}
-	h.fin = b[0]&0x80 != 0
-	h.opcode = ws.OpCode(b[0] & 0x0f)
-	control := h.opcode.IsControl()
-	switch {
-	case b[0]&0x70 != 0:
-		return h, false, faultReserved
-	case h.opcode > ws.OpBinary && h.opcode < ws.OpClose || h.opcode > ws.OpPong:
-		return h, false, faultOpcode
-	case control && !h.fin:
-		return h, false, faultControl
-	case h.opcode == ws.OpContinuation && !fragmented:
-		return h, false, faultContinue
-	case !control && h.opcode != ws.OpContinuation && fragmented:
-		return h, false, faultInterleaved
-	case h.opcode == ws.OpBinary:
-		return h, false, faultBinary
+	if f := h.first(b[0], fragmented); f != nil {
+		return h, false, f
 	}
 	if len(b) < 2 {
 		return h, false, nil
 	}
+	control := h.opcode.IsControl()
 	length := uint64(b[1] & 0x7f)
 	switch {
 	case b[1]&0x80 == 0:
@@ -103,6 +90,28 @@ func parseHeader(b []byte, fragmented bool, have, limit int) (h frameHeader, who
 	copy(h.mask[:], b[h.header:])
 	h.header += 4
 	return h, true, nil
+}
+
+// first reads and checks a header's first byte.
+func (h *frameHeader) first(b byte, fragmented bool) *fault {
+	h.fin = b&0x80 != 0
+	h.opcode = ws.OpCode(b & 0x0f)
+	control := h.opcode.IsControl()
+	switch {
+	case b&0x70 != 0:
+		return faultReserved
+	case h.opcode > ws.OpBinary && h.opcode < ws.OpClose || h.opcode > ws.OpPong:
+		return faultOpcode
+	case control && !h.fin:
+		return faultControl
+	case h.opcode == ws.OpContinuation && !fragmented:
+		return faultContinue
+	case !control && h.opcode != ws.OpContinuation && fragmented:
+		return faultInterleaved
+	case h.opcode == ws.OpBinary:
+		return faultBinary
+	}
+	return nil
 }
 
 // appendHeader appends the header of an unmasked final frame.

@@ -1,6 +1,8 @@
 package poller
 
 import (
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -24,7 +26,7 @@ func (c *Conn) handOff(read []byte) {
 	if err != nil {
 		l.server.metrics.Fault("handoff")
 		if l.logEvery("handoff") {
-			l.server.log.Error("cannot hand an HTTP request over", "error", err)
+			l.server.log.Error("cannot hand an HTTP request over", slog.Any("error", err))
 		}
 		c.release(HandshakeFailed)
 		return
@@ -45,12 +47,17 @@ func netConn(fd int) (*net.TCPConn, error) {
 	}
 	syscall.CloseOnExec(dup)
 	f := os.NewFile(uintptr(dup), "tcp")
-	defer f.Close()
+	defer func() { _ = f.Close() }() // FileConn made a descriptor of its own
 	conn, err := net.FileConn(f)
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.TCPConn), nil
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		_ = conn.Close()
+		return nil, fmt.Errorf("socket %d is a %T, not TCP", fd, conn)
+	}
+	return tcp, nil
 }
 
 // prefixConn is a connection some of whose input was already read. It embeds the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -76,7 +77,6 @@ func (c *Conn) feedHandshake(data []byte) (rest []byte) {
 	}
 	c.state = stateOpen
 	c.seen = l.Now()
-	c.opened = uint32(time.Now().Unix())
 	l.stats.Handshakes.Add(1)
 	l.stats.Connections.Add(1)
 	c.rearm()
@@ -250,7 +250,8 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 	if len(u.origin) > 0 && !s.origins.allow(u.origin, u.host) {
 		if u.loop.logEvery("origin") {
 			s.log.Warn("handshake refused: origin not allowed; add it to the option origins to allow it",
-				"origin", string(u.origin), "host", string(u.host), "address", u.conn.Address().String())
+				slog.String("origin", string(u.origin)), slog.String("host", string(u.host)),
+				slog.String("address", u.conn.Address().String()))
 		}
 		return nil, u.refuseWith(http.StatusForbidden, "origin", "origin not allowed")
 	}
@@ -266,7 +267,7 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 		if refused := s.peers.enter(u.conn.address, time.Now()); refused != "" {
 			return nil, u.refuseWith(http.StatusServiceUnavailable, refused, "too many connections from this address")
 		}
-		u.conn.limited = true
+		u.conn.set(limited)
 	}
 	return nil, nil
 }

@@ -15,7 +15,7 @@ import (
 func TestHandshakeStatus(t *testing.T) {
 	s := start(t, hooks{message: echo}, poller.Options{Origins: []string{"https://app.example.com", "http://localhost:8080"}})
 	ok := request()
-	replace := func(old, new string) string { return strings.Replace(ok, old, new, 1) }
+	replace := func(from, to string) string { return strings.Replace(ok, from, to, 1) }
 	origin := func(o string) string { return request("Origin: " + o + "\r\n") }
 	for _, tc := range []struct {
 		name, request, want string
@@ -204,7 +204,9 @@ func TestHandOff(t *testing.T) {
 	if conn.RemoteAddr().String() != c.LocalAddr().String() {
 		t.Errorf("address %v, want %v", conn.RemoteAddr(), c.LocalAddr())
 	}
-	fmt.Fprint(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+	if _, err := fmt.Fprint(conn, "HTTP/1.1 204 No Content\r\n\r\n"); err != nil {
+		t.Error(err)
+	}
 	if head := c.response(); !strings.HasPrefix(head, "HTTP/1.1 204") {
 		t.Error(head)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -66,14 +67,14 @@ func echo(p *peer, b []byte) { p.WriteMessage(b) }
 
 type server struct {
 	*poller.Server
-	t       *testing.T
+	t       testing.TB
 	addr    string
 	log     *logBuffer
 	metrics *metrics.Metrics
 }
 
 // start runs a server of one loop, unless opts say otherwise, until the test ends.
-func start(t *testing.T, h hooks, opts poller.Options) *server {
+func start(t testing.TB, h hooks, opts poller.Options) *server {
 	t.Helper()
 	if opts.Loops == 0 {
 		opts.Loops = 1
@@ -120,7 +121,7 @@ func (l *logBuffer) String() string {
 // client is a raw connection with deadlines.
 type client struct {
 	net.Conn
-	t  *testing.T
+	t  testing.TB
 	br *bufio.Reader
 }
 
@@ -196,10 +197,27 @@ func frame(fin bool, op ws.OpCode, payload []byte) []byte {
 	return b.Bytes()
 }
 
+// maxFrame bounds what a test takes for one frame.
+const maxFrame = 32 << 20
+
+// readFrame reads a whole frame that the server sent.
+func readFrame(r io.Reader) (ws.Frame, error) {
+	h, err := ws.ReadHeader(r)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if h.Length > maxFrame {
+		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", h.Length)
+	}
+	payload := make([]byte, h.Length)
+	_, err = io.ReadFull(r, payload)
+	return ws.Frame{Header: h, Payload: payload}, err
+}
+
 // frame reads one frame.
 func (c *client) frame() ws.Frame {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.br)
+	f, err := readFrame(c.br)
 	if err != nil {
 		c.t.Fatal("waiting for a frame:", err)
 	}
@@ -209,7 +227,7 @@ func (c *client) frame() ws.Frame {
 // expect reads one text message.
 func (c *client) expect(want string) {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.br)
+	f, err := readFrame(c.br)
 	if err != nil {
 		c.t.Fatalf("waiting for %q: %v", want, err)
 	}
@@ -223,7 +241,7 @@ func (c *client) expect(want string) {
 func (c *client) expectClose(code int) {
 	c.t.Helper()
 	for {
-		f, err := ws.ReadFrame(c.br)
+		f, err := readFrame(c.br)
 		if err != nil {
 			c.t.Fatalf("waiting for close %d: %v", code, err)
 		}
@@ -242,7 +260,7 @@ func (c *client) expectClose(code int) {
 }
 
 // eventually waits for a condition that another goroutine brings about.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if ok() {
@@ -263,3 +281,5 @@ func (s *server) on(f func()) {
 	}
 	<-done
 }
+
+var never time.Time // no deadline

@@ -3,6 +3,7 @@ package poller
 import (
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -37,6 +38,10 @@ type Loop struct {
 	stats  *metrics.Loop
 	done   chan struct{} // closed when run returns
 	ticker *netpoll.FDOperator
+	// operators is never used itself: each connection begins as a copy of it,
+	// because only Poll.Alloc makes an operator that knows its poll, and an
+	// operator inside its connection saves an allocation and 16 bytes.
+	operators *netpoll.FDOperator
 
 	mailbox mailbox
 
@@ -44,8 +49,9 @@ type Loop struct {
 	wheel     *wheel.Wheel[Conn]
 	listener  int // descriptor; -1 when closed
 	accept    *netpoll.FDOperator
-	paused    bool                  // accept is detached until descriptors are free again
-	dead      []*netpoll.FDOperator // closed since the last tick; see release
+	paused    bool    // accept is detached until descriptors are free again
+	dead      []*Conn // closed since the last tick
+	dying     []*Conn // closed in the tick before; see forget
 	rbuf      []byte
 	wbuf      []byte // what the connection being read has been answered so far
 	reading   *Conn  // whose input is being processed; its writes gather in wbuf
@@ -61,7 +67,7 @@ type Loop struct {
 }
 
 func newLoop(s *Server, index int, stats *metrics.Loop) (*Loop, error) {
-	poll, err := openPoll()
+	poll, err := newPoll()
 	if err != nil {
 		return nil, fmt.Errorf("open epoll: %w", err)
 	}
@@ -74,6 +80,7 @@ func newLoop(s *Server, index int, stats *metrics.Loop) (*Loop, error) {
 		iov:      make([]syscall.Iovec, 0, maxIov),
 		lastLog:  make(map[string]uint32),
 	}
+	l.operators = poll.Alloc()
 	l.ins.limit, l.outs.limit = 1024, 1024
 	l.wheel = wheel.New(func(c *Conn) *wheel.Node[Conn] { return &c.timer }, (*Conn).expire)
 	l.handshake.init(l)
@@ -100,11 +107,11 @@ func (l *Loop) run() {
 	if l.listener >= 0 {
 		l.accept = l.operator(l.listener, l.onAccept)
 		if err := l.accept.Control(netpoll.PollReadable); err != nil {
-			l.server.log.Error("event loop cannot watch its listener", "loop", l.index, "error", err)
+			l.server.log.Error("event loop cannot watch its listener", slog.Int("loop", l.index), slog.Any("error", err))
 		}
 	}
 	if err := l.poll.Wait(); err != nil {
-		l.server.log.Error("event loop ended", "loop", l.index, "error", err)
+		l.server.log.Error("event loop ended", slog.Int("loop", l.index), slog.Any("error", err))
 	}
 	l.mailbox.close()
 }
@@ -120,7 +127,6 @@ func (l *Loop) stop() {
 		defer l.guard(c)
 		c.release(Stopped)
 	})
-	l.freeDead()
 	l.detach(l.ticker)
 	l.detach(l.mailbox.op)
 	_ = l.poll.Close()
@@ -176,7 +182,7 @@ func (l *Loop) onTick(netpoll.Poll) error {
 	if n, _ := rawRead(l.ticker.FD, expirations[:]); n != 8 {
 		return nil
 	}
-	l.freeDead()
+	l.forget()
 	if l.paused {
 		l.resumeAccept()
 	}
@@ -186,15 +192,13 @@ func (l *Loop) onTick(netpoll.Poll) error {
 	return nil
 }
 
-// freeDead returns the operators of closed connections. Free waits while an
-// operator's own callback runs, and events of the current turn may still name
-// it, so this happens from another operator's callback.
-func (l *Loop) freeDead() {
-	for i, op := range l.dead {
-		op.Free()
-		l.dead[i] = nil
-	}
-	l.dead = l.dead[:0]
+// forget lets go of connections that were closed a tick ago. netpoll keeps the
+// addresses of their operators where the garbage collector does not look: in the
+// events of the current turn, which lasts until the loop waits again. Two ticks
+// are never in one turn.
+func (l *Loop) forget() {
+	clear(l.dying)
+	l.dead, l.dying = l.dying[:0], l.dead
 }
 
 // guard is deferred around everything that can call a handler: a panic ends one
@@ -205,7 +209,8 @@ func (l *Loop) guard(c *Conn) {
 		return
 	}
 	l.server.metrics.Fault("panic")
-	l.server.log.Error("panic on the event loop", "loop", l.index, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+	l.server.log.Error("panic on the event loop", slog.Int("loop", l.index),
+		slog.String("panic", fmt.Sprint(r)), slog.String("stack", string(debug.Stack())))
 	if l.reading != nil {
 		c = l.reading
 	}

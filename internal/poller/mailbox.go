@@ -147,7 +147,7 @@ func (l *Loop) runTask(run func() bool) {
 func (l *Loop) flushDirty() {
 	for i, c := range l.dirty {
 		l.dirty[i] = nil
-		c.dirty = false
+		c.unset(dirty)
 		c.flush()
 	}
 	l.dirty = l.dirty[:0]

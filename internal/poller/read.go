@@ -47,14 +47,14 @@ func (c *Conn) drain() {
 	l := c.loop
 	defer l.guard(c)
 	for turn := 0; ; turn++ {
-		if c.paused {
+		if c.is(paused) {
 			c.unwatch()
 			return
 		}
 		n, errno := rawRead(c.op.FD, l.rbuf)
 		l.stats.Reads.Add(1)
 		switch {
-		case errno == syscall.EAGAIN && !c.hungUp:
+		case errno == syscall.EAGAIN && !c.is(hungUp):
 			return
 		case errno == syscall.EINTR:
 			continue
@@ -65,7 +65,7 @@ func (c *Conn) drain() {
 		l.stats.BytesIn.Add(uint64(n))
 		c.bytesIn += uint64(n)
 		c.process(l.rbuf[:n])
-		if c.state == stateClosed || !c.hungUp && (n < len(l.rbuf) || turn >= readsPerTurn) {
+		if c.state == stateClosed || !c.is(hungUp) && (n < len(l.rbuf) || turn >= readsPerTurn) {
 			return
 		}
 	}
@@ -94,7 +94,7 @@ func (c *Conn) process(data []byte) {
 func (c *Conn) feed(data []byte) {
 	l := c.loop
 	for len(data) > 0 && c.state == stateOpen {
-		if c.paused {
+		if c.is(paused) {
 			c.hold(data)
 			return
 		}
@@ -233,21 +233,22 @@ func (c *Conn) message(payload []byte) {
 // Pause stops Handler.Message until Resume: the handler is busy with one
 // message elsewhere. Input that comes meanwhile stays in the kernel, beyond what
 // was read together with that message.
-func (c *Conn) Pause() { c.paused = true }
+func (c *Conn) Pause() { c.set(paused) }
 
 // unwatch leaves the input of a paused connection in the kernel: real TCP
 // back-pressure. A level-triggered poll would report it for ever, so the poll
 // lets the socket go; not from inside the socket's own callback, since netpoll
 // may have seen a hang-up in the same event and does the same then.
 func (c *Conn) unwatch() {
-	if c.unwanted || !c.watched {
+	if c.is(unwanted) || !c.is(watched) {
 		return
 	}
-	c.unwanted = true
+	c.set(unwanted)
 	c.loop.post(func() bool {
-		if c.unwanted && c.watched && c.state != stateClosed {
-			c.watched, c.writing, c.op.OnWrite = false, false, nil
-			_ = c.loop.poll.Control(c.op, netpoll.PollDetach)
+		if c.is(unwanted) && c.is(watched) && c.state != stateClosed {
+			c.unset(watched | writing)
+			c.op.OnWrite = nil
+			_ = c.loop.poll.Control(&c.op, netpoll.PollDetach)
 		}
 		return false
 	})
@@ -255,34 +256,34 @@ func (c *Conn) unwatch() {
 
 // watch undoes unwatch.
 func (c *Conn) watch() {
-	c.unwanted = false
-	if c.watched || c.hungUp {
+	c.unset(unwanted)
+	if c.is(watched) || c.is(hungUp) {
 		return
 	}
-	if err := c.loop.poll.Control(c.op, netpoll.PollReadable); err != nil {
+	if err := c.loop.poll.Control(&c.op, netpoll.PollReadable); err != nil {
 		c.release(PeerGone)
 		return
 	}
-	c.watched = true
+	c.set(watched)
 	c.flush()
 }
 
 // Resume goes on after Pause. It must not be called from inside a callback of
 // the same connection.
 func (c *Conn) Resume() {
-	if !c.paused || c.state == stateClosed {
+	if !c.is(paused) || c.state == stateClosed {
 		return
 	}
-	c.paused = false
+	c.unset(paused)
 	if c.in != nil && c.in.held != nil {
 		held := c.in.held
 		c.in.held = nil
 		c.process(held)
 	}
-	if c.state == stateClosed || c.paused {
+	if c.state == stateClosed || c.is(paused) {
 		return
 	}
-	if c.hungUp {
+	if c.is(hungUp) {
 		c.drain()
 		return
 	}

@@ -126,9 +126,9 @@ const (
 	drainPart = 100
 )
 
-// Drain calls close for every connection that is open now, on its loop, spread
+// Drain calls leave for every connection that is open now, on its loop, spread
 // evenly over a time, so that clients do not all come back at once.
-func (s *Server) Drain(ctx context.Context, over time.Duration, close func(*Conn)) error {
+func (s *Server) Drain(ctx context.Context, over time.Duration, leave func(*Conn)) error {
 	if !s.running {
 		return nil
 	}
@@ -160,7 +160,7 @@ func (s *Server) Drain(ctx context.Context, over time.Duration, close func(*Conn
 			l.post(func() bool {
 				for n := 0; n < flushEvery && len(part) > 0; n++ {
 					if part[0].state == stateOpen {
-						close(part[0])
+						leave(part[0])
 					}
 					part = part[1:]
 				}
@@ -233,7 +233,11 @@ func listenReusePort(ctx context.Context, addr string) (int, net.Addr, error) {
 		return -1, nil, err
 	}
 	defer ln.Close()
-	raw, err := ln.(*net.TCPListener).SyscallConn()
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		return -1, nil, fmt.Errorf("listener on %s is a %T, not TCP", addr, ln)
+	}
+	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return -1, nil, err
 	}

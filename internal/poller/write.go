@@ -67,7 +67,7 @@ func (l *Loop) putOut(o *outbuf) {
 // counts as a slow consumer and is closed once the loop has finished what it is
 // doing, so Write may be called while walking over connections.
 func (c *Conn) Write(frames []byte) {
-	if c.state != stateOpen || c.overrun {
+	if c.state != stateOpen || c.is(overrun) {
 		return
 	}
 	n := countFrames(frames)
@@ -82,7 +82,7 @@ func (c *Conn) Write(frames []byte) {
 
 // WriteMessage sends a text message; payload is copied.
 func (c *Conn) WriteMessage(payload []byte) {
-	if c.state != stateOpen || c.overrun {
+	if c.state != stateOpen || c.is(overrun) {
 		return
 	}
 	c.msgsOut++
@@ -168,7 +168,7 @@ func (c *Conn) push(p []byte, shared bool) {
 	}
 	o := c.out
 	if c.state == stateOpen && o.size+len(p) > l.server.opts.SendBuffer {
-		c.overrun = true
+		c.set(overrun)
 		l.overruns = append(l.overruns, c)
 		return
 	}
@@ -178,27 +178,27 @@ func (c *Conn) push(p []byte, shared bool) {
 	o.queue = append(o.queue, chunk{p, l.Now()})
 	o.size += len(p) + chunkOverhead
 	switch {
-	case gather && !c.writing:
-		if !c.dirty {
-			c.dirty = true
+	case gather && !c.is(writing):
+		if !c.is(dirty) {
+			c.set(dirty)
 			l.dirty = append(l.dirty, c)
 		}
-	case !c.writing:
+	case !c.is(writing):
 		c.watchWrites()
 	}
 }
 
 // watchWrites asks the poll to tell when the socket takes more.
 func (c *Conn) watchWrites() {
-	if !c.watched {
+	if !c.is(watched) {
 		return // watch looks at the output
 	}
 	if c.state == stateOpen {
 		c.rearm()
 	}
-	c.writing = true
+	c.set(writing)
 	c.op.OnWrite = c.onWrite
-	_ = c.loop.poll.Control(c.op, netpoll.PollR2RW)
+	_ = c.loop.poll.Control(&c.op, netpoll.PollR2RW)
 }
 
 func (c *Conn) onWrite(netpoll.Poll) error {
@@ -233,7 +233,7 @@ func (c *Conn) flush() {
 			if errno == syscall.EINTR {
 				continue
 			}
-			if errno == syscall.EAGAIN && !c.writing {
+			if errno == syscall.EAGAIN && !c.is(writing) {
 				c.watchWrites()
 			}
 			return
@@ -242,7 +242,7 @@ func (c *Conn) flush() {
 		c.bytesOut += uint64(n)
 		o.advance(n)
 		if n < total {
-			if !c.writing {
+			if !c.is(writing) {
 				c.watchWrites()
 			}
 			return
@@ -258,10 +258,10 @@ func (c *Conn) flush() {
 func (c *Conn) written() {
 	c.loop.putOut(c.out)
 	c.out = nil
-	if c.writing {
-		c.writing = false
+	if c.is(writing) {
+		c.unset(writing)
 		c.op.OnWrite = nil
-		_ = c.loop.poll.Control(c.op, netpoll.PollRW2R)
+		_ = c.loop.poll.Control(&c.op, netpoll.PollRW2R)
 	}
 }
 

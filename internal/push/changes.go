@@ -10,9 +10,9 @@ import (
 // maxChanges bounds the users whose changes wait for the next digest.
 const maxChanges = 100_000
 
-// change is one user's platforms as sets of bits: where it was online when its
-// first change came in, and where it is now, for the platforms that changed.
-type change struct{ seen, was, is uint64 }
+// change is one user's platforms as sets of bits: those that changed, and where
+// of them the user was online when the first change came in.
+type change struct{ seen, was uint64 }
 
 // changes nets who came and went between two digests. Event loops write it, so
 // what is done under its lock is a map access.
@@ -51,11 +51,6 @@ func (c *changes) record(user string, platform account.Platform, online bool) {
 		if !online {
 			ch.was |= bit // it can only go from where it was
 		}
-	}
-	if online {
-		ch.is |= bit
-	} else {
-		ch.is &^= bit
 	}
 	c.mu.Unlock()
 }

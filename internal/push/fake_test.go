@@ -101,6 +101,19 @@ func (n *node) set(user string, platforms ...string) {
 	n.online[user] = platforms
 }
 
+// move changes where a user is online and tells the service.
+func (n *node) move(s *push.Service, user string, p account.Platform, online bool) {
+	name := map[account.Platform]string{web: "web", ios: "ios"}[p]
+	n.mu.Lock()
+	now := slices.DeleteFunc(slices.Clone(n.online[user]), func(have string) bool { return have == name })
+	n.mu.Unlock()
+	if online {
+		now = append(now, name)
+	}
+	n.set(user, now...)
+	s.Presence(user, p, online)
+}
+
 func (n *node) Counts() push.Counts { return push.Counts{Connections: 2, Sessions: 1, Users: 1} }
 
 func (n *node) OnlineUsers(platform string, limit int, cursor string) ([]push.OnlineUser, string, error) {

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"container/list"
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -209,6 +210,7 @@ func (e expiryHeap) Len() int           { return len(e) }
 func (e expiryHeap) Less(i, j int) bool { return e[i].expires.Before(e[j].expires) }
 func (e expiryHeap) Swap(i, j int)      { e[i], e[j] = e[j], e[i]; e[i].index, e[j].index = i, j }
 func (e *expiryHeap) Push(p any)        { p.(*heldPush).index = len(*e); *e = append(*e, p.(*heldPush)) }
+
 func (e *expiryHeap) Pop() any {
 	old := *e
 	last := old[len(old)-1]
@@ -247,7 +249,7 @@ func (s *Service) deliverHeld(ctx context.Context) {
 		for i, p := range pushes {
 			r, err := s.ports.Deliverer.Deliver(ctx, Target{Users: []string{p.user}, Platforms: p.names}, p.frame)
 			if err != nil || r.Sessions == 0 {
-				s.log.Debug("held push not delivered yet", "user", p.user, "cause", err)
+				s.log.Debug("held push not delivered yet", slog.String("user", p.user), slog.Any("cause", err))
 				s.held.add(pushes[i:]...)
 				s.held.mark(p.user)
 				break

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -121,6 +122,14 @@ type presenceDigest struct {
 	Time  int64        `json:"time"`
 }
 
+// onlinePlatforms is where a user is online now.
+func (s *Service) onlinePlatforms(user string) (set uint64) {
+	for _, u := range s.ports.Directory.CheckUsers([]string{user}) {
+		set |= s.platformSet(u.Platforms)
+	}
+	return set
+}
+
 // digest sends what changed since the last one to who watches.
 func (s *Service) digest(ctx context.Context) {
 	if !s.watched.Load() {
@@ -133,14 +142,17 @@ func (s *Service) digest(ctx context.Context) {
 	everybody := s.ports.Topics.Subscribers(presenceAll) > 0
 	var came, went []OnlineUser
 	for u, c := range users {
-		on, off := c.is&^c.was, c.was&^c.is
-		if on|off == 0 {
-			continue // came and went, or went and came, within the second
-		}
 		topic := presencePrefix + u
 		watched := s.ports.Topics.Subscribers(topic) > 0
 		if !watched && !everybody {
 			continue
+		}
+		// Two loops may have reported in the wrong order who came and who went in
+		// the same instant; the directory knows how it ended.
+		is := s.onlinePlatforms(u) & c.seen
+		on, off := is&^c.was, c.was&^is
+		if on|off == 0 {
+			continue // came and went, or went and came, within the second
 		}
 		if on != 0 {
 			one := OnlineUser{User: u, Platforms: s.platformList(on)}
@@ -175,6 +187,6 @@ func (s *Service) announce(ctx context.Context, topic, action string, users []On
 		_, err = s.ports.Deliverer.Deliver(ctx, Target{Topics: []string{topic}}, frame)
 	}
 	if err != nil {
-		s.log.Warn("presence digest not delivered", "topic", topic, "action", action, "cause", err)
+		s.log.Warn("presence digest not delivered", slog.String("topic", topic), slog.String("action", action), slog.Any("cause", err))
 	}
 }

@@ -75,6 +75,10 @@ func TestPresenceDigest(t *testing.T) {
 			{"$presence", "Offline", []string{"bob:web"}, 1},
 			{"$presence", "Online", []string{"bob:ios"}, 1},
 		}},
+		"told in the wrong order": {push.WatchRequest{}, []event{{"bob", web, true}, {"bob", web, false}, {"bob", web, true}, {"late", web, false}}, []digest{
+			{"$presence", "Offline", []string{"late:web"}, 1},
+			{"$presence", "Online", []string{"bob:web"}, 1},
+		}},
 		"only who is watched": {push.WatchRequest{Users: []string{"bob"}}, []event{{"bob", web, false}, {"alice", web, true}}, []digest{
 			{"$presence:bob", "Offline", []string{"bob:web"}, 1},
 		}},
@@ -85,7 +89,7 @@ func TestPresenceDigest(t *testing.T) {
 				s := running(t, n, push.Options{PresenceAll: true})
 				ok(s.PresenceSubscribe(t.Context(), alice, c.watch))(t)
 				for _, e := range c.events {
-					s.Presence(e.user, e.platform, e.online)
+					n.move(s, e.user, e.platform, e.online)
 				}
 				atTick()
 				if got := digests(t, n.sent()); fmt.Sprint(got) != fmt.Sprint(c.want) {
@@ -106,7 +110,7 @@ func TestPresenceDigestListsAThousandAndCountsAll(t *testing.T) {
 		s := running(t, n, push.Options{PresenceAll: true})
 		ok(s.PresenceSubscribe(t.Context(), alice, push.WatchRequest{}))(t)
 		for i := range 1500 {
-			s.Presence(fmt.Sprint("u", i), web, true)
+			n.move(s, fmt.Sprint("u", i), web, true)
 		}
 		atTick()
 		got := digests(t, n.sent())
@@ -122,11 +126,11 @@ func TestPresenceIsBoundedBetweenDigests(t *testing.T) {
 		s := running(t, n, push.Options{PresenceAll: true})
 		ok(s.PresenceSubscribe(t.Context(), alice, push.WatchRequest{}))(t)
 		for i := range 100_000 {
-			s.Presence(fmt.Sprint("u", i), web, true)
+			n.move(s, fmt.Sprint("u", i), web, true)
 		}
-		s.Presence("one too many", web, true)
-		s.Presence("two too many", web, false)
-		s.Presence("u0", ios, true) // is known already
+		n.move(s, "one too many", web, true)
+		n.move(s, "two too many", web, false)
+		n.move(s, "u0", ios, true) // is known already
 		atTick()
 		got := digests(t, n.sent())
 		if len(got) != 2 || got[0].count != 1 || got[1].count != 100_001 {
@@ -144,6 +148,7 @@ func TestPresenceDoesNotRetainTheName(t *testing.T) {
 		s := running(t, n, push.Options{PresenceAll: true})
 		ok(s.PresenceSubscribe(t.Context(), alice, push.WatchRequest{}))(t)
 		name, spoil := borrowed("carol")
+		n.set("carol", "web", "ios")
 		s.Presence(name, web, true)
 		s.Presence(name, ios, true)
 		spoil()

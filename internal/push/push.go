@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -129,7 +130,7 @@ func (s *Service) Batch(ctx context.Context, id account.Identity, r BatchRequest
 		}
 		e := codec.AsError(err)
 		if e.Code == codec.CodeInternal {
-			s.log.Error("item of a batch failed", "item", i, "cause", err)
+			s.log.Error("item of a batch failed", slog.Int("item", i), slog.Any("cause", err))
 		}
 		results[i].Error = &ItemError{Code: e.Code, Message: e.Msg, Temporary: e.Temporary}
 	}

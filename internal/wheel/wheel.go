@@ -52,7 +52,7 @@ func (w *Wheel[T]) Arm(item *T, at uint32) {
 		if n.at == at {
 			return
 		}
-		w.unlink(item, n)
+		w.unlink(n)
 	}
 	w.link(item, n, at)
 }
@@ -60,7 +60,7 @@ func (w *Wheel[T]) Arm(item *T, at uint32) {
 // Cancel takes the item out; it does nothing when the item is not armed.
 func (w *Wheel[T]) Cancel(item *T) {
 	if n := w.node(item); n.slot != 0 {
-		w.unlink(item, n)
+		w.unlink(n)
 	}
 }
 
@@ -73,7 +73,7 @@ func (w *Wheel[T]) Advance(to uint32) {
 		i := w.now % slots
 		for item := w.head[i]; item != nil; item = w.head[i] {
 			n := w.node(item)
-			w.unlink(item, n)
+			w.unlink(n)
 			if n.at > w.now {
 				w.link(item, n, n.at)
 			} else {
@@ -108,7 +108,7 @@ func (w *Wheel[T]) link(item *T, n *Node[T], at uint32) {
 	w.size++
 }
 
-func (w *Wheel[T]) unlink(item *T, n *Node[T]) {
+func (w *Wheel[T]) unlink(n *Node[T]) {
 	if n.prev != nil {
 		w.node(n.prev).next = n.next
 	} else {

@@ -73,7 +73,7 @@ func TestAgainstModel(t *testing.T) {
 			arm(other, w.Now()+uint32(rng.IntN(3)))
 		}
 	})
-	for step := 0; step < 20000; step++ {
+	for step := range 20000 {
 		it := items[rng.IntN(len(items))]
 		if rng.IntN(5) == 0 {
 			w.Cancel(it)
