@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BIN := $(CURDIR)/bin
 
-.PHONY: help run build test bench lint fmt generate tools clean
+.PHONY: help run build test bench lint fmt million generate tools clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,9 @@ test: tools ## install what tests need (Debian), then lint, test, test -race, fu
 
 bench: tools ## Go benchmarks of every package, summarised in build/bench.txt
 	scripts/bench.sh
+
+million: ## N connections (N=1000000) on one process in a virtual machine, see bench/million
+	go run ./bench/million vm -n $(or $(N),1000000) $(ARGS)
 
 lint: tools ## lint Go and shell, check formatting
 	scripts/lint.sh

@@ -137,11 +137,19 @@ func version(ctx context.Context, pushd string) string {
 }
 
 func (t *trial) work(ctx context.Context) error {
-	for _, phase := range []func(context.Context) error{
-		t.startServers, t.connect, t.hold, t.pushes, t.broadcasts, t.settle,
-	} {
+	for _, phase := range []func(context.Context) error{t.startServers, t.connect} {
 		if err := phase(ctx); err != nil {
 			return err
+		}
+	}
+	for _, phase := range []func(context.Context) error{t.hold, t.pushes, t.broadcasts, t.settle} {
+		if err := phase(ctx); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			// What was found so far took long to find: it is reported with the failure.
+			t.result.problem(1, "not completed: %v", err)
+			return nil
 		}
 	}
 	return nil

@@ -36,7 +36,7 @@ func kernel(ctx context.Context, dir string) (image, pkg string, err error) {
 		return "", "", fmt.Errorf("kernel: %s depends on no kernel; try apt-get update", kernelPackage)
 	}
 	if _, err := command(ctx, dir, "apt-get", "-qq", "download", name); err != nil {
-		return "", "", fmt.Errorf("kernel: %w", err)
+		return "", "", fmt.Errorf("kernel (apt-get update may help): %w", err)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "linux-image-*.deb")) // the pattern is well formed
 	if len(files) != 1 {
