@@ -55,7 +55,7 @@ func check(t *testing.T, r *trial.Result, connections int) {
 }
 
 func TestManyProcesses(t *testing.T) {
-	r := run(t, "many", "-n", "300", "--each", "110", "--hold", "2s", "--heartbeat", "2s", "--pushes", "20", "--dir", t.TempDir())
+	r := run(t, "many", "-n", "300", "--each", "110", "--hold", "3s", "--heartbeat", "20s", "--pushes", "20", "--dir", t.TempDir())
 	check(t, r, 300)
 	if r.Parameters.Servers != 3 || r.VM != nil {
 		t.Errorf("%+v, %+v", r.Parameters, r.VM)
@@ -65,8 +65,11 @@ func TestManyProcesses(t *testing.T) {
 func TestWrongNumbersAreRefused(t *testing.T) {
 	t.Chdir("../..")
 	for _, args := range [][]string{
-		{"many", "-n", "0"}, {"many", "--each", "-1"}, {"many", "-n", "10", "--each", "5", "--broadcasts", "99"},
-		{"many", "-n", "10", "--beats", "0"}, {"many", "-n", "10", "--deadline", "0s"},
+		{"many", "-n", "0"},
+		{"many", "--each", "-1"},
+		{"many", "-n", "10", "--each", "5", "--broadcasts", "99"},
+		{"many", "-n", "10", "--beats", "0"},
+		{"many", "-n", "10", "--deadline", "0s"},
 	} {
 		cmd := command()
 		cmd.SetArgs(append(args, "--dir", t.TempDir(), "--output", filepath.Join(t.TempDir(), "x")))

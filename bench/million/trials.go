@@ -49,6 +49,9 @@ func (c *common) prepare(ctx context.Context, name string) (commit string, err e
 	if c.Heartbeat == 0 {
 		c.Heartbeat = max(time.Minute, time.Duration(float64(c.Connections)/c.beats)*time.Second)
 	}
+	if err := c.Check(); err != nil {
+		return "", err
+	}
 	if c.output == "" {
 		c.output = filepath.Join("build", fmt.Sprintf("%s-%d", name, c.Connections))
 	}

@@ -49,7 +49,8 @@ func (c Config) environment() []string {
 	return []string{fmt.Sprintf("GOMAXPROCS=%d", c.Processors)}
 }
 
-func (c Config) check() error {
+// Check says what is wrong with the configuration.
+func (c Config) Check() error {
 	switch {
 	case c.Connections < 1 || c.Servers < 1 || c.Clients < 1 || c.Window < 1:
 		return errors.New("connections, servers, clients and window must be at least 1")
@@ -97,7 +98,7 @@ const (
 // it before the connections are given up, which takes a while. An error is that
 // the trial could not be made; what it found wrong is in the result.
 func Run(ctx context.Context, cfg Config, tell func(Progress), finished func(*Result) error) error {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "million")

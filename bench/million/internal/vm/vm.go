@@ -138,14 +138,14 @@ func (m *machine) run(ctx context.Context, accel string, boot time.Duration) (*t
 	if err != nil {
 		cancel(err)
 	}
-	ended := cmd.Wait()
+	_ = cmd.Wait() // how it ended is in ProcessState
 	switch {
 	case errors.Is(context.Cause(ctx), ErrNoBoot):
 		return nil, ErrNoBoot
 	case err != nil:
 		return nil, err
 	case r == nil:
-		return nil, fmt.Errorf("the guest ended without a result (%v); its console: %s\n%s", ended, m.opts.Console, complaint.String())
+		return nil, fmt.Errorf("the guest ended without a result (%v); its console: %s\n%s", cmd.ProcessState, m.opts.Console, complaint.String())
 	}
 	m.about.Accelerator, m.about.Arguments, m.about.Seconds = accel, args, time.Since(start).Seconds()
 	m.about.CPUSeconds = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
