@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BIN := $(CURDIR)/bin
 
-.PHONY: help run build test bench bench-peers lint fmt generate tools clean
+.PHONY: help run build test bench bench-peers million lint fmt generate tools clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,9 @@ bench-peers: ## measure pushd and its peers side by side into build/peers.md (AR
 	go build -o pushbench ./bench
 	mkdir -p build
 	./pushbench compare --output build/peers $(ARGS)
+
+million: ## N connections (N=1000000) on one process in a virtual machine, see bench/million
+	go run ./bench/million vm -n $(or $(N),1000000) $(ARGS)
 
 lint: tools ## lint Go and shell, check formatting
 	scripts/lint.sh

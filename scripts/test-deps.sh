@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 packages=(
 	chromium           # the page at / is tested in a real browser
 	python3-websockets # a client that is not ours, see test/foreign
+	qemu-system-x86    # the machine of bench/million
 	shellcheck         # lint of the scripts
 )
 # These often come from elsewhere than Debian; take Debian's only when missing.
@@ -41,7 +42,7 @@ if command -v dpkg-query >/dev/null; then
 else
 	# Not Debian: name what is missing rather than guess another packager.
 	absent=()
-	for program in chromium shellcheck gcc node npm; do
+	for program in chromium shellcheck qemu-system-x86_64 gcc node npm; do
 		command -v "$program" >/dev/null || absent+=("$program")
 	done
 	/usr/bin/python3 -c 'import websockets' 2>/dev/null || absent+=("python3-websockets")

@@ -83,6 +83,12 @@ type target struct {
 	Message  json.RawMessage `json:"message"`
 }
 
+// bare is the target where the path already says that it is everyone.
+func (t target) bare() target {
+	t.Everyone = false
+	return t
+}
+
 func (p Push) target() target {
 	t := target{Everyone: p.Everyone, Message: p.Message}
 	if p.Topic != "" {
@@ -100,7 +106,7 @@ func (c *Client) Push(ctx context.Context, pushes []Push) error {
 	if len(pushes) == 1 {
 		path, t := "/api/push", pushes[0].target()
 		if t.Everyone {
-			path, t.Everyone = "/api/broadcast", false
+			path, t = "/api/broadcast", t.bare()
 		}
 		var reply struct {
 			ID string `json:"id"`
@@ -130,6 +136,16 @@ func (c *Client) Push(ctx context.Context, pushes []Push) error {
 		return fmt.Errorf("batch: %d results for %d items", len(reply.Results), len(pushes))
 	}
 	return nil
+}
+
+// Broadcast sends message, a JSON object, to everyone. sessions is how many the
+// server says it queued it for.
+func (c *Client) Broadcast(ctx context.Context, message []byte) (sessions int, err error) {
+	var reply struct {
+		Sessions int `json:"sessions"`
+	}
+	err = c.post(ctx, "/api/broadcast", Push{Everyone: true, Message: message}.target().bare(), &reply)
+	return reply.Sessions, err
 }
 
 // post sends body as JSON and decodes the reply into into.
