@@ -19,7 +19,15 @@ func (c *Config) Check() error {
 		c.checkAuth(),
 		c.checkConnections(),
 		c.checkPlatforms(),
+		c.checkMergeWindows(),
 	)
+}
+
+func (c *Config) checkMergeWindows() error {
+	if _, err := parseMergeWindows(c.Topics.MergeWindow); err != nil {
+		return fmt.Errorf("%w (%s)", err, c.source("topics.merge-window"))
+	}
+	return nil
 }
 
 func (c *Config) checkListeners() error {

@@ -104,9 +104,10 @@ type JWTConfig struct {
 
 // TopicsConfig bounds topics and says which ones clients may publish to.
 type TopicsConfig struct {
-	Publish    []string `key:"publish" default:"" dev:"*" usage:"Prefixes of the topics that clients may publish to; * is every topic. None by default: backends publish over HTTP."`
-	Max        int      `key:"max" default:"100000" min:"1" max:"100000000" usage:"Topics with subscribers at once on this node."`
-	PerSession int      `key:"per-session" default:"128" min:"1" max:"100000" usage:"Topics that one session may be subscribed to."`
+	Publish     []string `key:"publish" default:"" dev:"*" usage:"Prefixes of the topics that clients may publish to; * is every topic. None by default: backends publish over HTTP."`
+	MergeWindow []string `key:"merge-window" default:"" usage:"How long a message to a topic waits for others to the same topic, so that they leave in one write to each subscriber: PREFIX=DURATION for the topics that begin so, *=DURATION for all; the longest prefix wins. Ten messages in one write cost what one does. Without it only messages that arrive together are joined."`
+	Max         int      `key:"max" default:"100000" min:"1" max:"100000000" usage:"Topics with subscribers at once on this node."`
+	PerSession  int      `key:"per-session" default:"128" min:"1" max:"100000" usage:"Topics that one session may be subscribed to."`
 }
 
 // PresenceConfig says what clients may learn about each other.

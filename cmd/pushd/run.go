@@ -145,6 +145,10 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 	if len(origins) == 1 && origins[0] == "same" {
 		origins = nil
 	}
+	windows, err := parseMergeWindows(cfg.Topics.MergeWindow)
+	if err != nil {
+		return gateway.Options{}, err
+	}
 	policy := map[string]hub.Policy{"replace": hub.PolicyReplace, "refuse": hub.PolicyRefuse, "allow": hub.PolicyAllow}[cfg.MultiLogin]
 	return gateway.Options{
 		Poller: poller.Options{
@@ -166,6 +170,7 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 		Hub: hub.Options{
 			Policy:              policy,
 			MaxPerPlatform:      cfg.MaxPerPlatform,
+			MergeWindow:         windows.of,
 			MaxTopics:           cfg.Topics.Max,
 			MaxTopicsPerSession: cfg.Topics.PerSession,
 			ResumeWindow:        cfg.ResumeWindow,

@@ -534,3 +534,38 @@ func TestDrain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMergeWindow publishes 400 messages in small bursts to a topic with a
+// window: every subscriber gets each once and in order, in a fraction of the
+// writes.
+func TestMergeWindow(t *testing.T) {
+	n := start(t, setup{Options: gateway.Options{Hub: hub.Options{MergeWindow: func(string) time.Duration { return 10 * time.Millisecond }}}})
+	const clients, messages = 40, 400
+	var wg sync.WaitGroup
+	for i := range clients {
+		c := n.login(fmt.Sprint("u", i), "web")
+		c.ok("topic", "Subscribe", `{"topic":"t"}`)
+		wg.Go(func() {
+			for want := range messages {
+				if got := c.pushed("push", "Message")["n"]; got != float64(want) {
+					t.Errorf("message %v, want %d", got, want)
+					return
+				}
+			}
+		})
+	}
+	writes := func() (w uint64) { return n.metrics.Loop(0).Writes.Load() + n.metrics.Loop(1).Writes.Load() }
+	before := writes()
+	for i := range messages {
+		if _, err := n.push.Push(context.Background(), backend, push.PushRequest{Topics: []string{"t"}, Message: push.Message(fmt.Sprintf(`{"n":%d}`, i))}); err != nil {
+			t.Fatal(err)
+		}
+		if i%20 == 19 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	wg.Wait()
+	if w := writes() - before; w > clients*messages/4 {
+		t.Errorf("%d writes for %d deliveries", w, clients*messages)
+	}
+}

@@ -39,7 +39,13 @@ type Options struct {
 	MaxGroupMembers     int // default 100,000
 	MaxApps             int // application names told apart, at most 65,535; default 1,024
 
-	Slice     int // members written to in one turn of a loop; default 256
+	// MergeWindow says how long a frame to a topic waits for others to the same
+	// topic, so that all leave in one write to each member; 0 is not at all, and
+	// then only what arrives within one turn of a loop is joined. It is asked
+	// when a topic comes into being. Default: never.
+	MergeWindow func(topic string) time.Duration
+
+	Slice     int // members written to in one turn of a loop; default 64
 	MaxQueued int // bytes of deliveries waiting for one loop; default 64 MiB
 
 	ResumeWindow time.Duration // how long a lost session's topics are kept; default 60 s

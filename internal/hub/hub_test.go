@@ -18,6 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // steps are event loops that move only when the test says so.
 type steps struct {
+	mu    sync.Mutex // timers post too
 	boxes [][]func() bool
 	spare []func() bool // the box of the last turn, so that turns allocate nothing
 	full  []bool
@@ -30,26 +31,38 @@ func newSteps(n int) *steps { return &steps{boxes: make([][]func() bool, n), ful
 func (s *steps) Len() int { return len(s.boxes) }
 
 func (s *steps) Post(loop int, run func() bool) bool {
-	if s.full[loop] {
-		return false
-	}
-	s.posts++
 	for s.now {
 		if !run() {
 			return true
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full[loop] {
+		return false
+	}
+	s.posts++
 	s.boxes[loop] = append(s.boxes[loop], run)
 	return true
 }
 
+func (s *steps) setFull(loop int, full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full[loop] = full
+}
+
 // turn lets one loop call what is in its mailbox once; false when it is empty.
 func (s *steps) turn(loop int) bool {
+	s.mu.Lock()
 	box := s.boxes[loop]
 	s.boxes[loop], s.spare = s.spare[:0], nil
+	s.mu.Unlock()
 	for _, run := range box {
 		if run() {
+			s.mu.Lock()
 			s.boxes[loop] = append(s.boxes[loop], run)
+			s.mu.Unlock()
 		}
 	}
 	s.spare = box

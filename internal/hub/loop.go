@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // loop is the hub's part of one event loop: its members and the fan-outs that
@@ -55,16 +56,22 @@ func (r *room) enqueue(frame []byte, f Filter, list []ref, seen map[uint64]struc
 	if l.queued > 0 && l.queued+cost > l.bound {
 		return false
 	}
-	if !l.scheduled {
-		if !l.loops.Post(l.index, l.run) {
-			return false
-		}
-		l.scheduled = true
+	plain := list == nil && seen == nil
+	gather := plain && r.window() > 0 && r.tail == nil && !r.ready
+	if !gather && !r.gathering && !l.scheduleLocked() {
+		return false
 	}
-	if list == nil && seen == nil && r.tail != nil && r.tail.join(frame, f) {
+	if plain && r.tail != nil && r.tail.join(frame, f) {
 		l.queued += len(frame) + joinCost
 		l.joined.Add(1)
 		return true
+	}
+	if r.gathering {
+		// What can't be joined ends the window: it must not wait for two.
+		if !l.scheduleLocked() {
+			return false
+		}
+		r.gathering = false
 	}
 	w := &walk{frame: frame, size: len(frame), cost: cost, filter: f, list: list, seen: seen}
 	l.queued += cost
@@ -74,11 +81,50 @@ func (r *room) enqueue(frame []byte, f Filter, list []ref, seen map[uint64]struc
 		r.tail.next = w
 	}
 	r.tail = w
-	if !r.ready && r != &l.direct {
-		r.ready = true
-		l.pushLocked(r)
+	if gather {
+		r.gathering = true
+		time.AfterFunc(r.window(), func() { r.release(0) })
+		return true
 	}
+	r.readyLocked()
 	return true
+}
+
+// scheduleLocked asks the loop for a turn, unless one is coming.
+func (l *loop) scheduleLocked() bool {
+	if !l.scheduled {
+		l.scheduled = l.loops.Post(l.index, l.run)
+	}
+	return l.scheduled
+}
+
+// readyLocked puts the room into the ring.
+func (r *room) readyLocked() {
+	if !r.ready && r != &r.loop.direct {
+		r.ready = true
+		r.loop.pushLocked(r)
+	}
+}
+
+const (
+	releaseRetry = 10 * time.Millisecond
+	releaseTries = 100
+)
+
+// release ends a merge window. When the loop's mailbox is full it is tried again
+// for a second; after that the frames leave with the loop's next delivery.
+func (r *room) release(tries int) {
+	l := r.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !r.gathering && tries == 0 {
+		return // ended early
+	}
+	r.gathering = false
+	r.readyLocked()
+	if !l.scheduleLocked() && tries < releaseTries {
+		time.AfterFunc(releaseRetry, func() { r.release(tries + 1) })
+	}
 }
 
 // drain is one turn: at most a slice of direct pushes and a slice of the rest.

@@ -11,7 +11,7 @@ import (
 
 func TestBusyLoop(t *testing.T) {
 	s, h, c := town(t)
-	s.full[1] = true
+	s.setFull(1, true)
 	for name, tc := range map[string]struct {
 		to   hub.Target
 		want int
@@ -28,7 +28,7 @@ func TestBusyLoop(t *testing.T) {
 	if err := func() error { _, err := h.Check(t.Context()); return err }(); !errors.Is(err, hub.ErrBusy) {
 		t.Errorf("Check: %v, want ErrBusy", err)
 	}
-	s.full[1] = false
+	s.setFull(1, false)
 	s.settle()
 	if len(c["bob"].got) != 0 {
 		t.Errorf("bob got %q that was refused", c["bob"].got)

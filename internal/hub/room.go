@@ -1,5 +1,7 @@
 package hub
 
+import "time"
+
 // room is the members that one loop holds of a topic, or of everyone, and the
 // line of fan-outs waiting for them. The two list rooms of a loop (direct and
 // bulk) have no members: their walks bring a list along.
@@ -23,9 +25,18 @@ type room struct {
 	head, tail *walk
 	nextReady  *room // the ring of rooms that have something to do
 	ready      bool
+	gathering  bool // the one walk in line waits for others to join it
 
 	// Guarded by the topic's shard.
 	refs int32
+}
+
+// window is how long a frame waits for others of the same topic.
+func (r *room) window() time.Duration {
+	if r.topic == nil {
+		return 0
+	}
+	return r.topic.window
 }
 
 // roomKeep is the capacity that an emptier room keeps.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // MaxTopicName is the longest topic or group name, in bytes. Callers keep a part
@@ -21,8 +22,9 @@ type topicShard struct {
 
 // topic is a name and, for each loop that has members, a room.
 type topic struct {
-	name  string  // immutable
-	rooms []*room // guarded by the shard
+	name   string        // immutable
+	window time.Duration // immutable; see Options.MergeWindow
+	rooms  []*room       // guarded by the shard
 }
 
 // memberships are the topics of one session.
@@ -159,6 +161,9 @@ func (h *Hub) joinRoom(l *loop, name string) (*room, error) {
 			return nil, ErrTopicsFull
 		}
 		t = &topic{name: strings.Clone(name)}
+		if h.opt.MergeWindow != nil {
+			t.window = h.opt.MergeWindow(t.name)
+		}
 		shard.byName.set(t.name, t)
 	}
 	for _, r := range t.rooms {
