@@ -119,5 +119,5 @@ type PresenceConfig struct {
 type LogConfig struct {
 	Level    slog.Level `key:"level" default:"info" oneof:"debug|info|warn|error" usage:"Lowest level that is written."`
 	Format   string     `key:"format" default:"auto" oneof:"auto|text|json" usage:"auto is text on a terminal and JSON otherwise."`
-	Requests bool       `key:"requests" default:"false" usage:"Write one line for every admin request at level info; they are at debug otherwise."`
+	Requests bool       `key:"requests" default:"false" usage:"Write one line for every HTTP request to the admin listener at level info; they are at debug otherwise."`
 }

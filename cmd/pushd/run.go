@@ -253,7 +253,7 @@ func (n *node) ready() error {
 func (n *node) stop() error {
 	began := time.Now()
 	n.serving.Store(false)
-	n.log.Info("stopping", slog.Duration("drain", n.cfg.Drain), slog.Int64("connections", n.metrics.Connections()))
+	n.log.Info("stopping", slog.String("drain", n.cfg.Drain.String()), slog.Int64("connections", n.metrics.Connections()))
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Drain+stopGrace)
 	defer cancel()
 	err := errors.Join(
@@ -264,6 +264,6 @@ func (n *node) stop() error {
 	)
 	n.cancel()
 	n.tasks.Wait()
-	n.log.Info("stopped", slog.Duration("took", time.Since(began).Round(time.Millisecond)))
+	n.log.Info("stopped", slog.String("took", time.Since(began).Round(time.Millisecond).String()))
 	return err
 }

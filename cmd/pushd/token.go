@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pushd/internal/account"
+	"pushd/internal/codec"
 )
 
 func (a *app) tokenCommand() *cobra.Command {
@@ -35,7 +36,10 @@ A server that is configured with a public key needs the private one here: --key.
 	addFlags(cmd, func(key string) bool { return slices.Contains(wanted, key) })
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := account.ValidUserID(*user); err != nil {
-			return usageError{fmt.Errorf("--user %q: %w", cut(*user), err)}
+			if *user == "" {
+				return usageError{errors.New("--user is missing: whose token is it to be? For example: pushd token --user alice")}
+			}
+			return usageError{fmt.Errorf("--user %q: %s", cut(*user), codec.AsError(err).Msg)}
 		}
 		valid, err := time.ParseDuration(*ttl)
 		if err != nil || valid < time.Second {

@@ -94,6 +94,9 @@ func (p *Platforms) Parse(s string) (Platform, error) {
 	for i, n := range p.all {
 		known[i] = fmt.Sprintf("%d %s", n, p.names[n])
 	}
+	if s == "" {
+		return 0, codec.Errorf(codec.CodeMalformed, "the platform is missing, known are %s", strings.Join(known, ", "))
+	}
 	return 0, codec.Errorf(codec.CodeMalformed, "unknown platform %q, known are %s", clip(s), strings.Join(known, ", "))
 }
 

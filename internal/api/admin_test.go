@@ -223,7 +223,7 @@ func TestBrokenRequests(t *testing.T) {
 		"length that isn't one":    {head + "Content-Length: 2x\r\n\r\n{}", 400},
 		"compressed":               {head + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 415},
 		"space before the colon":   {head + "Content-Length : 2\r\n\r\n{}", 400},
-		"expecting the impossible": {head + "Expect: 100-continue\r\nContent-Length: 4000000\r\n\r\n", 417},
+		"expecting the impossible": {head + "Expect: 100-continue\r\nContent-Length: 4000000\r\n\r\n" + strings.Repeat("x", 4_000_000), 413},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := exchange(t, f.addr, c.request)
@@ -232,9 +232,6 @@ func TestBrokenRequests(t *testing.T) {
 					Code    int
 					Message string
 				}
-			}
-			if resp.StatusCode == 417 && c.status == 417 {
-				return // fasthttp's own, before there is a request
 			}
 			if err := json.Unmarshal([]byte(resp.body), &e); err != nil || e.Error.Code == 0 || e.Error.Message == "" {
 				t.Errorf("reply %d %q: %v", resp.StatusCode, resp.body, err)

@@ -85,12 +85,10 @@ func (d *door) init(concurrency int, keepAlive bool, log *slog.Logger) {
 		// Otherwise the whole of a declared length is allocated before a byte of
 		// the body has come, or the key been looked at.
 		StreamRequestBody: true,
-		// A client that asks first is told before it sends: 417.
-		ContinueHandler: func(h *fasthttp.RequestHeader) bool { return h.ContentLength() <= maxBody },
-		ReadTimeout:     readTimeout,
-		WriteTimeout:    writeTimeout,
-		IdleTimeout:     idleTimeout,
-		CloseOnShutdown: true,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		CloseOnShutdown:   true,
 		// A form is no body of ours; parsing it would cost files on disk.
 		DisablePreParseMultipartForm: true,
 	}

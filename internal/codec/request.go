@@ -29,7 +29,9 @@ func (r *Request) Clone() Request {
 // overwrites all of r. The payload must be one JSON object under the rules of
 // the package with strings Module and Action that are not empty, optionally Seq,
 // an integer from 0 to 2^32-1 written in digits alone, and optionally Data, an
-// object or null. The error is a *Error with code 400 and r is then empty.
+// object or null. The error is a *Error with code 400. r is then empty, except
+// when all that is wrong is what kind of value Seq or Data is: then r says whose
+// reply the error is.
 // A request without escapes in Module and Action costs no allocation.
 //
 // The scanner is our own because relayed Data has to be looked at byte by byte
@@ -45,6 +47,10 @@ func Decode(payload []byte, r *Request) error {
 	if err := s.request(r); err != nil {
 		*r = Request{}
 		return err
+	}
+	if s.kind != nil {
+		r.Data = nil
+		return s.kind
 	}
 	return nil
 }
@@ -86,6 +92,18 @@ func (s *scanner) request(r *Request) error {
 	return nil
 }
 
+// wrongKind skips a value that can't be what its key wants, and remembers to say
+// so if nothing worse comes.
+func (s *scanner) wrongKind(what string) error {
+	if s.kind == nil {
+		s.kind = Errorf(CodeMalformed, "%s", what)
+	}
+	if !s.skip(1) {
+		return s.err()
+	}
+	return nil
+}
+
 // field reads one key of the envelope and its value.
 func (s *scanner) field(r *Request) error {
 	key, escaped, ok := s.key()
@@ -116,13 +134,14 @@ func (s *scanner) field(r *Request) error {
 			r.Action = text
 		}
 	case "Seq":
-		if ok = s.seq(&r.Seq); !ok {
-			return Errorf(CodeMalformed, "Seq must be an unsigned 32-bit integer")
+		start := s.at
+		if r.HasSeq = s.seq(&r.Seq); !r.HasSeq {
+			r.Seq, s.at = 0, start
+			return s.wrongKind("Seq must be an unsigned 32-bit integer")
 		}
-		r.HasSeq = true
 	case "Data":
 		if c != '{' && c != 'n' {
-			return Errorf(CodeMalformed, "Data must be an object")
+			return s.wrongKind("Data must be an object")
 		}
 		start := s.at
 		if !s.skip(1) {

@@ -122,11 +122,14 @@ func TestDecodeRefuses(t *testing.T) {
 		{"arrays nested too deeply", `{"x":` + strings.Repeat("[", 60000), "nested too deeply"},
 		{"unknown keys nested too deeply", `{"x":` + nested(5000) + `,"Module":"m","Action":"a"}`, "nested too deeply"},
 	}
-	for _, seq := range []string{`-1`, `-0`, `4294967296`, `99999999999999999999999`, `1.0`, `1e0`, `1E2`, `01`, `00`, `"7"`, `true`, `{}`, `+1`, `.5`} {
+	for _, seq := range []string{`-1`, `-0`, `4294967296`, `99999999999999999999999`, `1.0`, `1e0`, `1E2`, `"7"`, `true`, `{}`} {
 		cases = append(cases, struct{ name, in, msg string }{
 			"seq " + seq,
 			`{"Module":"m","Action":"a","Seq":` + seq + `}`, "Seq must be an unsigned 32-bit integer",
 		})
+	}
+	for _, seq := range []string{`01`, `00`, `+1`, `.5`} { // no JSON at all
+		cases = append(cases, struct{ name, in, msg string }{"seq " + seq, `{"Module":"m","Action":"a","Seq":` + seq + `}`, "at byte 3"})
 	}
 	for value, msg := range map[string]string{
 		"\"\x00\"":                             "control character",
@@ -184,6 +187,12 @@ func TestDecodeRefuses(t *testing.T) {
 			}
 			if e.Code != codec.CodeMalformed || e.Temporary || !strings.Contains(e.Msg, tt.msg) {
 				t.Errorf("got %+v, want 400 with %q", e, tt.msg)
+			}
+			if strings.HasPrefix(tt.msg, "Seq must") || strings.HasPrefix(tt.msg, "Data must") {
+				if r.Module != "m" || r.Action != "a" || r.HasSeq || r.Seq != 0 || r.Data != nil {
+					t.Errorf("the request doesn't say whose reply this is: %+v", r)
+				}
+				return
 			}
 			if r.Module != "" || r.Action != "" || r.HasSeq || r.Seq != 0 || r.Data != nil {
 				t.Errorf("the request is not empty: %+v", r)

@@ -24,6 +24,8 @@ type scanner struct {
 	b   []byte
 	at  int    // of the next byte; after a failure, of the offence
 	why string // what is wrong; set with every false return
+
+	kind *Error // a value of the envelope is of the wrong kind
 }
 
 func (s *scanner) fail(why string) bool {

@@ -19,7 +19,7 @@ func (s *Session) Message(_ *poller.Conn, payload []byte) {
 	st := s.state()
 	r := &st.request
 	if err := codec.Decode(payload, r); err != nil {
-		s.malformed(err)
+		s.malformed(r, err)
 		return
 	}
 	s.errors = 0
@@ -72,9 +72,13 @@ func (s *Session) hot(r *codec.Request) bool {
 }
 
 // malformed answers a frame that isn't a request, and hangs up on a peer that
-// sends nothing else.
-func (s *Session) malformed(err error) {
-	s.answer(nil, "unknown", "unknown", nil, err)
+// sends nothing else. r says whose reply it is where that much could be read.
+func (s *Session) malformed(r *codec.Request, err error) {
+	s.answer(r, "unknown", "unknown", nil, err)
+	if r.Module != "" {
+		s.errors = 0
+		return
+	}
 	if s.errors++; int(s.errors) >= s.gateway.opts.MaxErrors {
 		s.Close(closeErrors, "too many malformed frames", reasonErrors)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -65,12 +66,27 @@ func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (l
 		return loginReply{}, codec.Errorf(codec.CodeMalformed, "AppId is at most %d and DeviceId at most %d bytes", maxAppID, maxDeviceID)
 	}
 	who := credentials{user: r.UserID, platform: platform, app: r.AppID, device: r.DeviceID, resume: r.Resume}
-	if g.verifier != nil {
+	switch {
+	case g.verifier == nil:
+	case r.Token == "" && s.verified(ctx, &who):
+	default:
 		if who.expires, err = g.verify(r.Token, r.UserID); err != nil {
 			return loginReply{}, errors.Join(err, s.do(ctx, func() error { s.refuseToken(err); return nil }))
 		}
 	}
 	return g.enter(ctx, s, who)
+}
+
+// verified tells whether the session is logged in as this user already, by a
+// token that came with the opening handshake or before; it then lasts as long.
+func (s *Session) verified(ctx context.Context, who *credentials) (yes bool) {
+	err := s.do(ctx, func() error {
+		if yes = s.login.Live() && s.login.User == who.user; yes && s.expires != 0 {
+			who.expires = time.Unix(int64(s.expires), 0)
+		}
+		return nil
+	})
+	return yes && err == nil
 }
 
 // verify checks a token and that it is the user's.
@@ -176,7 +192,8 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 	g := s.gateway
 	var expires uint32
 	if !who.expires.IsZero() {
-		expires = uint32(who.expires.Unix())
+		// Seconds in 32 bits end in 2106; a token that lives longer is looked at then.
+		expires = uint32(min(who.expires.Unix(), math.MaxUint32))
 	}
 	switch {
 	case !s.Open() || g.draining.Load():
@@ -184,10 +201,12 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 	case s.login.Live() && (s.login.User != who.user || s.login.Platform != uint8(who.platform)):
 		return loginReply{}, codec.Errorf(codec.CodeConflict, "logged in as somebody else; send robot.Logout first")
 	case s.login.Live():
-		// Logging in again renews the token without reconnecting.
+		// Logging in again renews the token without reconnecting, and says what a
+		// token of the handshake could not.
 		s.expires = expires
+		s.setDevice(who.device)
 		s.schedule()
-		return s.loginReply(false), nil
+		return s.loginReply(s.resume(resume)), nil
 	}
 	s.login.User = strings.Clone(who.user)
 	s.login.Platform = uint8(who.platform)
@@ -196,10 +215,7 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 	s.login.Loop = uint16(s.Loop().Index())
 	s.login.Since = uint32(time.Now().Unix())
 	s.expires, s.device, s.refused = expires, nil, 0
-	if who.device != "" {
-		device := strings.Clone(who.device)
-		s.device = &device
-	}
+	s.setDevice(who.device)
 	replaced, err := g.hub.Add(&s.login)
 	switch {
 	case errors.Is(err, hub.ErrTaken):
@@ -215,18 +231,30 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 		})
 	}
 	s.schedule()
-	resumed := false
-	if resume != 0 {
-		var topics []string
-		if topics, resumed = g.hub.Resume(resume, who.user, uint8(who.platform)); resumed {
-			for _, t := range topics {
-				if err := g.hub.Subscribe(&s.login, t); err != nil {
-					resumed = false // not whole: the client subscribes anew
-				}
-			}
+	return s.loginReply(s.resume(resume)), nil
+}
+
+func (s *Session) setDevice(device string) {
+	if device != "" {
+		device = strings.Clone(device)
+		s.device = &device
+	}
+}
+
+// resume gives the session the subscriptions of a lost one; 0 is none. It
+// reports false when it can't, or not with all of them: the client then
+// subscribes anew.
+func (s *Session) resume(id uint64) bool {
+	if id == 0 || id == s.login.ID {
+		return false
+	}
+	topics, whole := s.gateway.hub.Resume(id, s.login.User, s.login.Platform)
+	for _, t := range topics {
+		if err := s.gateway.hub.Subscribe(&s.login, t); err != nil {
+			whole = false
 		}
 	}
-	return s.loginReply(resumed), nil
+	return whole
 }
 
 func (s *Session) loginReply(resumed bool) loginReply {

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
+	"pushd/internal/push"
 )
 
 func TestLogin(t *testing.T) {
@@ -198,6 +200,14 @@ func TestHandshakeToken(t *testing.T) {
 	if f := c.next(); f.Data["platform"] != "ios" {
 		t.Errorf("%+v", f)
 	}
+	// A login may follow to say the rest; it needs no token for the same user.
+	d := n.dial("Authorization", "Bearer "+good)
+	d.next()
+	d.ok("robot", "Login", `{"UserId":"alice","PlatId":"1","DeviceId":"d-7"}`)
+	if sessions, err := n.UserSessions(context.Background(), "alice"); err != nil || !slices.ContainsFunc(sessions, func(i push.SessionInfo) bool { return i.Device == "d-7" }) {
+		t.Errorf("%+v %v", sessions, err)
+	}
+	d.refused(401, "robot", "Login", `{"UserId":"bob","PlatId":"1"}`)
 	n.dial("Authorization", "Bearer x"+good).closed(4001)
 	signer := token(t, "alice", time.Second)
 	time.Sleep(2100 * time.Millisecond)
@@ -213,6 +223,8 @@ func TestTokenRunsOutAndIsRenewed(t *testing.T) {
 	login(c, token(t, "alice", 2*time.Second))
 	login(c, token(t, "alice", time.Hour))
 	time.Sleep(2500 * time.Millisecond)
+	c.ok("robot", "HeartBeat", "")
+	login(c, token(t, "alice", 200*365*24*time.Hour)) // beyond 32 bits of seconds
 	c.ok("robot", "HeartBeat", "")
 	login(c, token(t, "alice", time.Second))
 	c.closed(4002)

@@ -31,9 +31,10 @@ func (c *Conn) closeWith(code int, text string, why Reason) {
 	if why == PeerClosed {
 		c.set(echoed)
 	}
-	c.unset(overrun)
+	was := c.state
+	c.state = stateClosing // from here on the send buffer's bound is no reason
 	c.writeFrame(ws.OpClose, payload[:n])
-	c.startClosing(why)
+	c.startClosing(was, why)
 }
 
 // refuse answers an opening handshake with an HTTP status.
@@ -41,7 +42,7 @@ func (c *Conn) refuse(status int, reason, text string) {
 	c.loop.server.metrics.Refused(reason)
 	c.write(fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s\n",
 		status, http.StatusText(status), len(text)+1, text))
-	c.startClosing(HandshakeFailed)
+	c.startClosing(c.state, HandshakeFailed)
 }
 
 // startClosing leaves the handshake or the open state: nothing more is read or
@@ -49,8 +50,7 @@ func (c *Conn) refuse(status int, reason, text string) {
 // peer has CloseTimeout to end its own. Closing the descriptor at once would
 // reset the connection when input is unread, and the peer would lose the Close
 // frame that tells it why.
-func (c *Conn) startClosing(why Reason) {
-	was := c.state
+func (c *Conn) startClosing(was state, why Reason) {
 	c.state = stateClosing
 	c.deadline = 0
 	c.unset(paused)

@@ -150,6 +150,25 @@ func TestSlowConsumer(t *testing.T) {
 	deaf.expectClose(4101) // every frame before it is whole
 }
 
+// TestFrameOverTheSendBuffer writes frames larger than the whole send buffer to a
+// peer that reads late: the first is partly on the wire when the second comes.
+func TestFrameOverTheSendBuffer(t *testing.T) {
+	var all collect
+	s := start(t, hooks{opened: all.opened}, poller.Options{SendBuffer: 1024, CloseTimeout: 20 * time.Second})
+	c := s.open()
+	other := s.open()
+	p := all.wait(t, 2)
+	big := strings.Repeat("z", 8<<20)
+	s.on(func() {
+		p[0].Write(serverText(big))
+		p[0].Write(serverText("one too many"))
+	})
+	c.expect(big)
+	c.expectClose(4101)
+	s.on(func() { p[1].Write(serverText("alive")) })
+	other.expect("alive")
+}
+
 func TestSlowConsumerByAge(t *testing.T) {
 	var all collect
 	why := make(chan poller.Reason, 1)

@@ -179,7 +179,7 @@ func (u *upgrader) upgrade(c *Conn, head []byte) bool {
 		c.refuse(http.StatusBadRequest, "bad_request", "the request cannot be read")
 	default:
 		c.loop.server.metrics.Refused(u.reason)
-		c.startClosing(HandshakeFailed)
+		c.startClosing(c.state, HandshakeFailed)
 	}
 	return false
 }
@@ -216,7 +216,8 @@ func (u *upgrader) onHeader(key, value []byte) error {
 		}
 		u.origin = append(u.origin, value...)
 	case "Authorization":
-		if t, ok := bytes.CutPrefix(value, []byte("Bearer ")); ok {
+		// The scheme is in any case (RFC 9110 section 11.1).
+		if scheme, t, ok := bytes.Cut(value, []byte{' '}); ok && bytes.EqualFold(scheme, []byte("Bearer")) {
 			u.token = append(u.token[:0], bytes.TrimSpace(t)...)
 		}
 	case "X-Forwarded-For":

@@ -235,6 +235,7 @@ func TestToken(t *testing.T) {
 	}{
 		{name: "none", request: request(), want: ""},
 		{name: "authorization", request: request("Authorization: Bearer abc.def\r\n"), want: "abc.def"},
+		{name: "authorization in lower case", request: request("authorization: bearer abc.def\r\n"), want: "abc.def"},
 		{name: "basic is none", request: request("Authorization: Basic abc\r\n"), want: ""},
 		{name: "subprotocol", request: request("Sec-WebSocket-Protocol: pushd.v1, pushd.token.a-b_c\r\n"), want: "a-b_c", protocol: true},
 		{name: "subprotocol, token first", request: request("Sec-WebSocket-Protocol: pushd.token.xyz, pushd.v1\r\n"), want: "xyz", protocol: true},

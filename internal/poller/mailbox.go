@@ -145,10 +145,11 @@ func (l *Loop) runTask(run func() bool) {
 // flushDirty writes out what a batch of tasks gathered, one system call for
 // each connection.
 func (l *Loop) flushDirty() {
-	for i, c := range l.dirty {
-		l.dirty[i] = nil
+	for n := len(l.dirty); n > 0; n = len(l.dirty) {
+		c := l.dirty[n-1]
+		l.dirty[n-1] = nil
+		l.dirty = l.dirty[:n-1]
 		c.unset(dirty)
-		c.flush()
+		c.guarded((*Conn).flush)
 	}
-	l.dirty = l.dirty[:0]
 }

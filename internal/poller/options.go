@@ -29,7 +29,7 @@ type Options struct {
 	// MaxFragments bounds how many frames one message may come in. Default 256.
 	MaxFragments int
 	// SendBuffer bounds the bytes queued for one connection beyond what the
-	// kernel took. Default 256 KiB.
+	// kernel took; a single frame may be larger. Default 256 KiB.
 	SendBuffer int
 	// MaxConnections bounds open connections, handed-off ones included; beyond it a
 	// dial is answered 503.

@@ -167,7 +167,8 @@ func (c *Conn) push(p []byte, shared bool) {
 		c.out.begun = begun
 	}
 	o := c.out
-	if c.state == stateOpen && o.size+len(p) > l.server.opts.SendBuffer {
+	// One frame may wait whatever its size: it may be partly on the wire already.
+	if c.state == stateOpen && len(o.queue) > 0 && o.size+len(p) > l.server.opts.SendBuffer {
 		c.set(overrun)
 		l.overruns = append(l.overruns, c)
 		return
@@ -294,11 +295,19 @@ func (o *outbuf) advance(n int) {
 // flushOverruns closes those that went over their send buffer. It runs when no
 // handler or walk is under way.
 func (l *Loop) flushOverruns() {
-	for i, c := range l.overruns {
-		l.overruns[i] = nil
-		c.slow()
+	for n := len(l.overruns); n > 0; n = len(l.overruns) {
+		c := l.overruns[n-1]
+		l.overruns[n-1] = nil
+		l.overruns = l.overruns[:n-1]
+		c.guarded((*Conn).slow)
 	}
-	l.overruns = l.overruns[:0]
+}
+
+// guarded runs f for a connection outside its own callback; a panic ends that
+// connection only.
+func (c *Conn) guarded(f func(*Conn)) {
+	defer c.loop.guard(c)
+	f(c)
 }
 
 // slow closes a peer that does not read.

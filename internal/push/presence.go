@@ -114,6 +114,10 @@ func (s *Service) watchTopics(r WatchRequest) ([]string, error) {
 // maxDigest is how many users one presence push lists; its count tells all.
 const maxDigest = 1_000
 
+// maxDigestBytes bounds the names in it, so that a digest of long ones does not
+// take up a slow client's send buffer.
+const maxDigestBytes = 32 << 10
+
 // presenceDigest is the Data of the pushes presence.Online and .Offline. The
 // platforms are those that came, or went.
 type presenceDigest struct {
@@ -180,8 +184,13 @@ func (s *Service) announce(ctx context.Context, topic, action string, users []On
 		return
 	}
 	slices.SortFunc(users, func(a, b OnlineUser) int { return strings.Compare(a.User, b.User) })
+	listed, size := 0, 0
+	for listed < min(len(users), maxDigest) && size < maxDigestBytes {
+		size += len(users[listed].User)
+		listed++
+	}
 	frame, err := codec.Push("presence", action, presenceDigest{
-		Users: notNil(users[:min(len(users), maxDigest)]), Count: count, Time: s.clock().UnixMilli(),
+		Users: notNil(users[:listed]), Count: count, Time: s.clock().UnixMilli(),
 	})
 	if err == nil {
 		_, err = s.ports.Deliverer.Deliver(ctx, Target{Topics: []string{topic}}, frame)
