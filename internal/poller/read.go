@@ -51,7 +51,7 @@ func (c *Conn) drain() {
 			c.unwatch()
 			return
 		}
-		n, errno := rawRead(c.op.FD, l.rbuf)
+		n, errno := rawRecv(c.op.FD, l.rbuf)
 		l.stats.Reads.Add(1)
 		switch {
 		case errno == syscall.EAGAIN && !c.is(hungUp):
