@@ -179,7 +179,7 @@ func (l *Loop) openTicker() error {
 // own callback.
 func (l *Loop) onTick(netpoll.Poll) error {
 	var expirations [8]byte
-	if n, _ := rawRead(l.ticker.FD, expirations[:]); n != 8 {
+	if rawRead(l.ticker.FD, expirations[:]) != 8 {
 		return nil
 	}
 	l.forget()

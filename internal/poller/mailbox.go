@@ -93,7 +93,7 @@ func (l *Loop) onMail(netpoll.Poll) error {
 	m := &l.mailbox
 	var count [8]byte
 	m.mu.Lock()
-	_, _ = rawRead(m.op.FD, count[:])
+	_ = rawRead(m.op.FD, count[:])
 	batch := m.queue
 	m.queue = m.spare[:0]
 	m.woken = false

@@ -12,9 +12,10 @@ import (
 // is non-blocking, so none of them can sleep, and the scheduler's bookkeeping
 // around an ordinary Syscall was a quarter of the cost of an echo.
 
-func rawRead(fd int, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
-	return int(n), errno
+// rawRead reads an eventfd or a timerfd; -1 when there is nothing.
+func rawRead(fd int, p []byte) int {
+	n, _, _ := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+	return int(n)
 }
 
 // rawRecv reads from a socket. It takes a shorter way through the kernel than
