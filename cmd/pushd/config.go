@@ -63,7 +63,7 @@ type Config struct {
 
 	Loops     int `group:"Runtime" key:"loops" default:"0" min:"0" max:"4096" usage:"Event loops. 0 is one for each processor (GOMAXPROCS)."`
 	Workers   int `key:"workers" default:"0" min:"0" max:"100000" usage:"Goroutines for requests that may block. 0 is chosen from the number of processors."`
-	GCPercent int `key:"gc-percent" default:"0" min:"0" max:"10000" usage:"Go's garbage collection target in percent (GOGC). 0 keeps the server's own."`
+	GCPercent int `key:"gc-percent" default:"0" min:"0" max:"10000" usage:"Go's garbage collection target in percent (GOGC). 0 keeps the server's own, 20."`
 
 	Log LogConfig `group:"Log" key:"log"`
 

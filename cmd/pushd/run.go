@@ -25,7 +25,7 @@ import (
 const (
 	// defaultGCPercent trades a little CPU for memory: the heap is mostly
 	// connections that live long, and at Go's 100 it may double between two
-	// collections. bench/README.md has the measurement.
+	// collections. bench/RESULTS.md has the measurement.
 	defaultGCPercent = 20
 	// handoffQueue is how many HTTP connections may wait on the public port.
 	handoffQueue = 256
