@@ -208,7 +208,7 @@ func (n *node) start(ctx context.Context) error {
 		n.tasks.Go(func() { w.Run(background) })
 	}
 	n.tasks.Go(func() { n.sweep(background) })
-	if err := n.gateway.Listen(ctx, n.cfg.Listen, n.push, modules()...); err != nil {
+	if err := n.gateway.Listen(ctx, n.cfg.Listen, gateway.Services{Push: n.push}, modules()...); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	n.serving.Store(true)

@@ -64,7 +64,7 @@ type Admin struct {
 // NewAdmin makes the door. It panics when openapi.yaml, which is part of the
 // program, can't be read.
 func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o AdminOptions) *Admin {
-	a := &Admin{push: service, keys: keys, check: o.Check, ready: o.Ready, build: o.Build, docs: renderDocs(openAPI)}
+	a := &Admin{push: service, keys: keys, check: o.Check, ready: o.Ready, build: o.Build, docs: renderDocs(adminDescription())}
 	if a.ready == nil {
 		a.ready = func() error { return nil }
 	}
@@ -105,7 +105,7 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/version", handle: a.version, open: true},
 
 		{method: "GET", path: "/metrics", handle: a.exposition},
-		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", openAPI)},
+		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", adminDescription())},
 		{method: "GET", path: "/docs", handle: a.readDocs},
 
 		{method: "GET", path: "/debug/check", handle: a.consistency, logged: true},
@@ -193,12 +193,12 @@ func page(r *request, v *push.OnlineUsersRequest) error {
 }
 
 func userParam(r *request, v *push.UserSessionsRequest) error {
-	v.User = r.param
+	v.User = r.params[0]
 	return nothing(r, v)
 }
 
 func groupParam(r *request, v *push.GroupRequest) error {
-	v.Group = r.param
+	v.Group = r.params[0]
 	return nothing(r, v)
 }
 
@@ -208,7 +208,7 @@ func groupBody(r *request, v *push.PutGroupRequest) error {
 		Users []string `json:"users"`
 	}
 	err := decodeBody(r, &members)
-	v.Group, v.Users = r.param, members.Users
+	v.Group, v.Users = r.params[0], members.Users
 	return err
 }
 

@@ -2,7 +2,7 @@ package api
 
 import (
 	"bytes"
-	_ "embed" // openapi.yaml
+	"embed"
 	"fmt"
 	"html/template"
 	"strings"
@@ -10,8 +10,36 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:embed openapi.yaml
-var openAPI []byte
+// The admin door's description is one file. The public door's is public.yaml,
+// which ends in its paths, and behind it the paths of each module in a file of
+// its own.
+//
+//go:embed openapi/*.yaml
+var openAPI embed.FS
+
+func adminDescription() []byte { return readDescription("admin.yaml") }
+
+func publicDescription() []byte {
+	files, err := openAPI.ReadDir("openapi")
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+	whole := readDescription("public.yaml")
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), "public_") {
+			whole = append(whole, readDescription(f.Name())...)
+		}
+	}
+	return whole
+}
+
+func readDescription(name string) []byte {
+	text, err := openAPI.ReadFile("openapi/" + name)
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+	return text
+}
 
 //go:embed docs.html
 var docsTemplate string

@@ -43,7 +43,7 @@ type request struct {
 	http            *fasthttp.RequestCtx // the request and its reply
 	id              string               // X-Request-Id
 	route           *route               // nil when none matched
-	param           string               // what matched the route's {…}
+	params          []string             // what matched the {…} of the route's path, in their order
 	identity        account.Identity     // of routes that aren't open
 	drained         bool                 // the body has been read to its end
 }
@@ -173,7 +173,7 @@ func (d *door) dispatch(r *request) (err error) {
 	if d.before != nil && d.before(r) {
 		return nil
 	}
-	r.route, r.param, err = d.table.lookup(r.http)
+	r.route, r.params, err = d.table.lookup(r.http)
 	if err != nil {
 		return err
 	}

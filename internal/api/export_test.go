@@ -1,4 +1,17 @@
 package api
 
-// OpenAPI is the embedded description.
-var OpenAPI = openAPI
+// AdminOpenAPI and PublicOpenAPI are the embedded descriptions.
+var (
+	AdminOpenAPI  = adminDescription()
+	PublicOpenAPI = publicDescription()
+)
+
+// UserRoutes lists what a public door offers with these services, and what it
+// offers always.
+func UserRoutes(s Services) []Route {
+	all := []Route{{"GET", "/healthz", true}, {"GET", "/openapi.yaml", true}}
+	for _, r := range userRoutes(s) {
+		all = append(all, Route{r.method, r.path, r.open})
+	}
+	return all
+}

@@ -16,13 +16,14 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"pushd/internal/api"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/push"
 )
 
-func document(t *testing.T) *openapi3.T {
+func document(t *testing.T, description []byte) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	doc, err := openapi3.NewLoader().LoadFromData(description)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,16 @@ func document(t *testing.T) *openapi3.T {
 }
 
 func TestEveryRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
-	doc := document(t)
+	compareRoutes(t, api.AdminOpenAPI, newAdmin(t).admin.Routes())
+}
+
+func TestEveryPublicRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
+	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{Chat: chat.New(chat.Ports{}, chat.Options{})}))
+}
+
+func compareRoutes(t *testing.T, description []byte, routes []api.Route) {
+	t.Helper()
+	doc := document(t, description)
 	var described, routed []string
 	for path, item := range doc.Paths.Map() {
 		for method, o := range item.Operations() {
@@ -46,7 +56,7 @@ func TestEveryRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range newAdmin(t).admin.Routes() {
+	for _, r := range routes {
 		routed = append(routed, line(r.Method, r.Path, r.Open))
 	}
 	slices.Sort(described)
@@ -230,7 +240,7 @@ func newValidator(t *testing.T) *validator {
 	t.Helper()
 	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/openmetrics-text", openapi3filter.PlainBodyDecoder)
-	router, err := legacy.NewRouter(document(t))
+	router, err := legacy.NewRouter(document(t, api.AdminOpenAPI))
 	if err != nil {
 		t.Fatal(err)
 	}

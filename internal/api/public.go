@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
 )
@@ -24,9 +27,27 @@ type PublicOptions struct {
 	// AllowOrigin says whether pages of this origin may read replies; host is
 	// the request's Host. Nobody may if nil.
 	AllowOrigin func(origin, host string) bool
+	// Services are what users reach with their token under /api/v1/.
+	Services Services
+	// Users tells whose token a request came with. Required with Services.
+	Users       Users
 	Concurrency int          // connections at a time; 4,096 if 0
 	Log         *slog.Logger // slog.DiscardHandler if nil
 }
+
+// Users checks a user's token. *account.Verifier is one; in open mode it is
+// whoever takes the token for the user's id. The error is a *codec.Error with
+// code 401.
+type Users interface {
+	Verify(token string) (account.Claims, error)
+}
+
+// Services are what a public door can offer; what is nil is not there.
+type Services struct {
+	Chat *chat.Service
+}
+
+const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 // Public is the door for what arrives on the clients' port and is not the
 // WebSocket. Its methods are Serve, Shutdown and Handler; Serve is meant for a
@@ -35,18 +56,22 @@ type Public struct {
 	door
 
 	allow func(origin, host string) bool
+	users Users
 }
 
 // NewPublic makes the door. It reads all of Console, once.
 func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
-	p := &Public{allow: o.AllowOrigin}
+	p := &Public{allow: o.AllowOrigin, users: o.Users}
 	if p.allow == nil {
 		p.allow = func(string, string) bool { return false }
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 4096
 	}
-	routes := []route{{method: "GET", path: "/healthz", handle: healthy, open: true}}
+	routes := []route{
+		{method: "GET", path: "/healthz", handle: healthy, open: true},
+		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", publicDescription()), open: true},
+	}
 	if o.Console != nil {
 		files, err := consoleRoutes(o.Console)
 		if err != nil {
@@ -54,12 +79,37 @@ func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
 		}
 		routes = append(routes, files...)
 	}
-	p.name, p.metrics, p.before = "public", m, p.cors
+	routes = append(routes, userRoutes(o.Services)...)
+	p.name, p.metrics, p.before, p.enter = "public", m, p.cors, p.authenticate
 	p.table = newTable(routes)
 	// One request a connection: a proxy that kept one open might send a WebSocket
 	// handshake on it next, and only the event loops can answer that.
 	p.init(o.Concurrency, false, o.Log)
 	return p, nil
+}
+
+// userRoutes is every path that users reach with their token.
+func userRoutes(s Services) []route {
+	var routes []route
+	if s.Chat != nil {
+		routes = append(routes, chatRoutes(s.Chat)...)
+		routes = append(routes, groupRoutes(s.Chat)...)
+	}
+	return routes
+}
+
+// authenticate finds out whose token a request came with.
+func (p *Public) authenticate(r *request) error {
+	scheme, token, _ := bytes.Cut(r.http.Request.Header.Peek("Authorization"), []byte(" "))
+	if !bytes.EqualFold(scheme, []byte("Bearer")) || len(token) == 0 {
+		return codec.Errorf(codec.CodeUnauthorized, "a token is needed: Authorization: Bearer <token>")
+	}
+	claims, err := p.users.Verify(string(token))
+	if err != nil {
+		return err
+	}
+	r.identity = account.Identity{User: claims.User, Expires: claims.Expires}
+	return nil
 }
 
 // cors sets what lets pages of allowed origins read the reply, and answers
@@ -78,9 +128,9 @@ func (p *Public) cors(r *request) bool {
 	}
 	switch {
 	case origin == "" || allowed:
-		h.Set("Allow", "GET, HEAD, OPTIONS")
+		h.Set("Allow", publicMethods)
 		if allowed {
-			h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+			h.Set("Access-Control-Allow-Methods", publicMethods)
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
 			h.Set("Access-Control-Max-Age", "600")
 		}

@@ -3,7 +3,6 @@ package api
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -11,8 +10,8 @@ import (
 	"pushd/internal/codec"
 )
 
-// route is one line of a door's table. A path may have one parameter, {name},
-// which is a whole segment.
+// route is one line of a door's table. A segment of its path may be a
+// parameter, {name}.
 type route struct {
 	method, path string
 	handle       handler
@@ -25,73 +24,93 @@ type route struct {
 // nothing.
 type table struct {
 	exact    map[string][]*route
-	patterns []pattern
+	patterns []*pattern
 }
 
-// pattern is the routes of one path with a parameter.
+// pattern is the routes of one path with parameters.
 type pattern struct {
-	prefix, suffix string
-	routes         []*route
+	segments []string // "{name}" is a parameter
+	routes   []*route
 }
 
 // newTable panics when two routes collide, naming both.
 func newTable(routes []route) *table {
 	t := &table{exact: map[string][]*route{}}
 	seen := map[string]string{}
+	patterns := map[string]*pattern{}
 	for i := range routes {
 		r := &routes[i]
-		prefix, rest, isPattern := strings.Cut(r.path, "{")
-		_, suffix, _ := strings.Cut(rest, "}")
-		key := r.method + " " + r.path
-		if isPattern {
-			key = r.method + " " + prefix + "{}" + suffix
+		segments := strings.Split(r.path, "/")
+		var shape []string
+		for _, s := range segments {
+			if isParam(s) {
+				s = "{}"
+			}
+			shape = append(shape, s)
 		}
+		path := strings.Join(shape, "/")
+		key := r.method + " " + path
 		if other, ok := seen[key]; ok {
 			panic(fmt.Sprintf("api: route %s %s collides with %s", r.method, r.path, other))
 		}
 		seen[key] = r.method + " " + r.path
-		if !isPattern {
+		if path == r.path {
 			t.exact[r.path] = append(t.exact[r.path], r)
 			continue
 		}
-		at := slices.IndexFunc(t.patterns, func(p pattern) bool { return p.prefix == prefix && p.suffix == suffix })
-		if at < 0 {
-			at = len(t.patterns)
-			t.patterns = append(t.patterns, pattern{prefix: prefix, suffix: suffix})
+		p, ok := patterns[path]
+		if !ok {
+			p = &pattern{segments: segments}
+			patterns[path] = p
+			t.patterns = append(t.patterns, p)
 		}
-		t.patterns[at].routes = append(t.patterns[at].routes, r)
+		p.routes = append(p.routes, r)
 	}
 	return t
 }
 
-// lookup finds the route of a request. 404 names the path; 405 sets Allow.
-func (t *table) lookup(ctx *fasthttp.RequestCtx) (*route, string, error) {
+func isParam(segment string) bool {
+	return strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}")
+}
+
+// lookup finds the route of a request and the values of its parameters, in the
+// order of the route's path. 404 names the path; 405 sets Allow.
+func (t *table) lookup(ctx *fasthttp.RequestCtx) (*route, []string, error) {
 	path := ctx.Request.URI().PathOriginal()
 	if routes, ok := t.exact[string(path)]; ok {
 		r, err := choose(ctx, routes)
-		return r, "", err
+		return r, nil, err
 	}
+	segments := strings.Split(string(path), "/")
 	for _, p := range t.patterns {
-		param, ok := p.match(string(path))
+		params, ok := p.match(segments)
 		if !ok {
 			continue
 		}
 		r, err := choose(ctx, p.routes)
-		return r, param, err
+		return r, params, err
 	}
-	return nil, "", codec.Errorf(codec.CodeNotFound, "no such path: %.128q", path)
+	return nil, nil, codec.Errorf(codec.CodeNotFound, "no such path: %.128q", path)
 }
 
-func (p *pattern) match(path string) (param string, ok bool) {
-	if len(path) <= len(p.prefix)+len(p.suffix) || !strings.HasPrefix(path, p.prefix) || !strings.HasSuffix(path, p.suffix) {
-		return "", false
+func (p *pattern) match(path []string) (params []string, ok bool) {
+	if len(path) != len(p.segments) {
+		return nil, false
 	}
-	segment := path[len(p.prefix) : len(path)-len(p.suffix)]
-	if strings.Contains(segment, "/") {
-		return "", false
+	for i, want := range p.segments {
+		if !isParam(want) {
+			if path[i] != want {
+				return nil, false
+			}
+			continue
+		}
+		value, err := url.PathUnescape(path[i])
+		if err != nil || value == "" {
+			return nil, false
+		}
+		params = append(params, value)
 	}
-	param, err := url.PathUnescape(segment)
-	return param, err == nil
+	return params, true
 }
 
 func choose(ctx *fasthttp.RequestCtx, routes []*route) (*route, error) {

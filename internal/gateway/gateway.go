@@ -17,7 +17,6 @@ import (
 	"pushd/internal/hub"
 	"pushd/internal/metrics"
 	"pushd/internal/poller"
-	"pushd/internal/push"
 	"pushd/internal/router"
 )
 
@@ -124,9 +123,9 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 
 // Listen registers the routes, starts the workers and opens the door. After an
 // error only Shutdown is left to call.
-func (g *Gateway) Listen(ctx context.Context, addr string, service *push.Service, modules ...Module) error {
-	g.table = routes(g, service, modules)
-	g.presence = service.Presence
+func (g *Gateway) Listen(ctx context.Context, addr string, services Services, modules ...Module) error {
+	g.table = routes(g, services, modules)
+	g.presence = services.Push.Presence
 	g.workers = startWorkers(g, g.opts.Workers, g.opts.WorkerQueue)
 	g.describe()
 	return g.server.Listen(ctx, addr)

@@ -63,7 +63,7 @@ func start(t *testing.T, o setup) *node {
 	}
 	service := push.New(push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}, platforms, o.push)
 	service.Start()
-	if err := g.Listen(context.Background(), "127.0.0.1:0", service, o.modules...); err != nil {
+	if err := g.Listen(context.Background(), "127.0.0.1:0", gateway.Services{Push: service}, o.modules...); err != nil {
 		t.Fatal(err)
 	}
 	n := &node{Gateway: g, t: t, push: service, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/push"
 	"pushd/internal/router"
 )
@@ -18,6 +19,12 @@ type Handlers = router.Handlers[*Session]
 // docs/modules.md shows a whole one.
 type Module func(*Table, *push.Service)
 
+// Services are what clients reach through the table; what is nil is not there.
+type Services struct {
+	Push *push.Service // required
+	Chat *chat.Service
+}
+
 // Serve makes a handler of a service method, which sees the caller's identity
 // and neither connection nor session.
 func Serve[Req, Rep any](f func(context.Context, account.Identity, Req) (Rep, error)) router.Handler[*Session] {
@@ -25,8 +32,9 @@ func Serve[Req, Rep any](f func(context.Context, account.Identity, Req) (Rep, er
 }
 
 // routes is every action that a client can call.
-func routes(g *Gateway, p *push.Service, modules []Module) *Table {
+func routes(g *Gateway, services Services, modules []Module) *Table {
 	t := router.New[*Session]()
+	p := services.Push
 
 	login := router.Typed(g.robotLogin).Open()
 	if g.verifier == nil {

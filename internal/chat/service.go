@@ -1,0 +1,112 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Hooks let a backend take part in sending.
+type Hooks interface {
+	// BeforeSend may change the draft's body or refuse it: with a *codec.Error.
+	BeforeSend(ctx context.Context, d *Draft) error
+	// AfterSend is told of every message once it is committed. It does not block.
+	AfterSend(m Message)
+}
+
+// Offline is told whom a message did not reach, so that their phones can be
+// woken. It does not block.
+type Offline interface {
+	Missed(m Message, users []string)
+}
+
+// Bots answer for users that are programs.
+type Bots interface {
+	// Known tells whether there is a bot of that name; its user id is "bot:" and the name.
+	Known(name string) bool
+	// Said hands a committed message to a bot. It does not block: what the bot has to say
+	// comes through Service.SendAs.
+	Said(m Message, name string)
+}
+
+// Ports are what the service needs. Store and Deliverer are required.
+type Ports struct {
+	Store     Store
+	Deliverer Deliverer
+	Hooks     Hooks   // none if nil
+	Offline   Offline // nobody is told if nil
+	Bots      Bots    // there are none if nil
+}
+
+// Options are the service's knobs; the zero value of each works.
+type Options struct {
+	MaxText      int           // bytes of a text; 16 KiB if 0
+	MaxData      int           // bytes of a custom message's object; 32 KiB if 0
+	RecallWindow time.Duration // within which a sender can recall; 2 min if 0
+	EditWindow   time.Duration // within which a sender can edit; 15 min if 0
+	GroupLimit   int           // members of a new group; 500 if 0
+	MaxGroup     int           // the most that a group's limit can be raised to; 10,000 if 0
+	MaxFriends   int           // entries in a user's list of friends; 5,000 if 0
+	FriendsOnly  bool          // single chat among friends alone
+	Clock        func() time.Time
+	Log          *slog.Logger // slog.DiscardHandler if nil
+}
+
+// Service is the chat service. Its methods may be called from any goroutine.
+type Service struct {
+	store   Store
+	deliver Deliverer
+	hooks   Hooks
+	offline Offline
+	bots    Bots
+	opts    Options
+	log     *slog.Logger
+	ids     *ulid.LockedMonotonicReader
+}
+
+// New makes the service.
+func New(p Ports, o Options) *Service {
+	if o.MaxText <= 0 {
+		o.MaxText = 16 << 10
+	}
+	if o.MaxData <= 0 {
+		o.MaxData = 32 << 10
+	}
+	if o.RecallWindow <= 0 {
+		o.RecallWindow = 2 * time.Minute
+	}
+	if o.EditWindow <= 0 {
+		o.EditWindow = 15 * time.Minute
+	}
+	if o.GroupLimit <= 0 {
+		o.GroupLimit = 500
+	}
+	if o.MaxGroup <= 0 {
+		o.MaxGroup = 10_000
+	}
+	if o.MaxFriends <= 0 {
+		o.MaxFriends = 5_000
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{
+		store: p.Store, deliver: p.Deliverer, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, opts: o, log: o.Log,
+		ids: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+	}
+}
+
+// now is Unix milliseconds.
+func (s *Service) now() int64 { return s.opts.Clock().UnixMilli() }
+
+// newID makes the id of a message or a group.
+func (s *Service) newID(now int64) (string, error) {
+	id, err := ulid.New(uint64(now), s.ids)
+	return id.String(), err
+}
