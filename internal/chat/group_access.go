@@ -1,0 +1,73 @@
+package chat
+
+import (
+	"context"
+	"unicode"
+	"unicode/utf8"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+)
+
+// validGroup is 400 for what can't be a group's id: it is 1 to MaxGroupID bytes of
+// printable UTF-8 without a leading "$".
+func validGroup(id string) error {
+	ok := len(id) >= 1 && len(id) <= MaxGroupID && utf8.ValidString(id) && id[0] != '$'
+	if ok {
+		for _, r := range id {
+			ok = ok && unicode.IsPrint(r)
+		}
+	}
+	if !ok {
+		return codec.Errorf(codec.CodeMalformed, "a group's id is 1 to %d bytes of printable characters without a leading $", MaxGroupID)
+	}
+	return nil
+}
+
+// place is a group, who acts on it, and what he is there.
+type place struct {
+	actor
+	group GroupInfo
+	me    Member // Role is 0 for who isn't in, and roleBackend for a backend
+}
+
+// below is the role from which on the actor may not act on members: his own, and
+// the owner's in any case.
+func (p place) below() Role { return min(p.me.Role, RoleOwner) }
+
+// placeOf finds out who acts on a group, whether or not he is in it.
+func (s *Service) placeOf(ctx context.Context, id account.Identity, group string) (p place, err error) {
+	if p.actor, err = acting(id); err != nil {
+		return p, err
+	}
+	if err := validGroup(group); err != nil {
+		return p, err
+	}
+	if p.backend {
+		p.group, err = s.store.Group(ctx, group)
+		p.me.Role = roleBackend
+		return p, err
+	}
+	p.group, p.me, err = s.store.Place(ctx, group, p.User)
+	return p, err
+}
+
+// groupAs is placeOf for who is at least the role given; 403 for others.
+func (s *Service) groupAs(ctx context.Context, id account.Identity, group string, role Role) (place, error) {
+	p, err := s.placeOf(ctx, id, group)
+	switch {
+	case err != nil:
+		return p, err
+	case p.me.Role == 0:
+		return p, notMember()
+	case p.me.Role < role && role == RoleOwner:
+		return p, codec.Errorf(codec.CodeForbidden, "only the owner of the group can do that")
+	case p.me.Role < role:
+		return p, codec.Errorf(codec.CodeForbidden, "only the owner and the admins of the group can do that")
+	}
+	return p, nil
+}
+
+func notMember() error {
+	return codec.Errorf(codec.CodeForbidden, "you are not a member of this group")
+}
