@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
@@ -71,15 +72,12 @@ func (s *Service) createGroup(ctx context.Context, a actor, g GroupInfo, members
 	if err != nil {
 		return GroupInfo{}, err
 	}
-	if g.Members > 0 {
-		// The owner is in first, and named among those that are named.
-		users, err := s.store.MemberIDs(ctx, g.ID)
-		if err != nil {
-			s.untold("group.Joined", g.ID, err)
-			return g, nil
-		}
-		s.tellJoined(ctx, a, g, users)
+	users := slices.Clone(members)
+	if g.Owner != "" {
+		users = append(users, g.Owner)
 	}
+	slices.Sort(users)
+	s.tellJoined(ctx, a, g, slices.Compact(users))
 	return g, nil
 }
 
@@ -225,8 +223,8 @@ func (s *Service) GroupDismiss(ctx context.Context, id account.Identity, r Group
 }
 
 func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
-	if err := s.LoadGroup(ctx, g.ID); err != nil {
-		return err
+	if err := s.loadGroup(ctx, g.ID); err != nil {
+		s.untold("group.Dismissed", g.ID, err) // which is no reason to keep it
 	}
 	frame, err := codec.Push("group", "Dismissed", GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User})
 	if err != nil {

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"pushd/internal/account"
@@ -221,7 +220,7 @@ func (s *Service) GroupLeave(ctx context.Context, id account.Identity, r GroupRe
 func (s *Service) removeMembers(ctx context.Context, p place, users []string, below Role) (removed []string, err error) {
 	err = s.changeMembers(ctx, p.group.ID, func() ([]string, []string, error) {
 		removed, err = s.store.RemoveMembers(ctx, p.group.ID, users, below)
-		return nil, slices.Clone(users), err
+		return nil, removed, err
 	})
 	if err != nil {
 		return nil, err

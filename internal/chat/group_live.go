@@ -47,25 +47,10 @@ type GroupEvent struct {
 // request is given up.
 const afterwards = 5 * time.Second
 
-// LoadGroup makes sure that the live copy of a stored group is there, by which the
+// loadGroup makes sure that the live copy of a stored group is there, by which the
 // node's sessions of its members are reached. 404 when there is no such group.
-func (s *Service) LoadGroup(ctx context.Context, group string) error {
-	if s.deliver.Loaded(group) {
-		return nil
-	}
-	done, err := s.turns.take(ctx, group)
-	if err != nil {
-		return err
-	}
-	defer done()
-	if s.deliver.Loaded(group) {
-		return nil
-	}
-	users, err := s.store.MemberIDs(ctx, group)
-	if err != nil {
-		return err
-	}
-	return s.deliver.LoadGroup(group, users)
+func (s *Service) loadGroup(ctx context.Context, group string) error {
+	return s.deliver.LoadGroup(ctx, group, func() ([]string, error) { return s.store.MemberIDs(ctx, group) })
 }
 
 // changeMembers makes a change in the group's turn and follows it in the live copy.
@@ -77,17 +62,16 @@ func (s *Service) changeMembers(ctx context.Context, group string, change func()
 	defer done()
 	joined, left, err := change()
 	switch {
-	case !s.deliver.Loaded(group):
-	case err != nil && codec.AsError(err).Code >= codec.CodeInternal:
-		// It may have been done all the same: who sends next reads the members again.
-		s.deliver.ForgetGroup(group)
-	default:
+	case err == nil:
 		if len(left) > 0 {
 			s.deliver.LeaveGroup(group, left...)
 		}
 		if len(joined) > 0 {
 			s.deliver.JoinGroup(group, joined...)
 		}
+	case codec.AsError(err).Code >= codec.CodeInternal:
+		// It may have been done all the same: who sends next reads the members again.
+		s.deliver.ForgetGroup(group)
 	}
 	return err
 }
@@ -170,7 +154,7 @@ func (s *Service) pushGroup(ctx context.Context, action string, e GroupEvent, ex
 }
 
 func (s *Service) toGroup(ctx context.Context, group, except string, f codec.Frame) error {
-	if err := s.LoadGroup(ctx, group); err != nil {
+	if err := s.loadGroup(ctx, group); err != nil {
 		return err
 	}
 	return s.deliver.ToGroup(ctx, group, except, f)

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"slices"
 
 	"pushd/internal/codec"
 )
@@ -98,19 +97,6 @@ func (g *PushGroups) DeleteGroup(ctx context.Context, group string) (bool, error
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// Ready implements push.Groups: it loads the live copies of those groups that
-// there are.
-func (g *PushGroups) Ready(ctx context.Context, groups []string) error {
-	groups = slices.Clone(groups)
-	slices.Sort(groups)
-	for _, group := range slices.Compact(groups) {
-		if err := g.service.LoadGroup(ctx, group); err != nil && !missing(err) {
-			return err
-		}
-	}
-	return nil
 }
 
 func missing(err error) bool {

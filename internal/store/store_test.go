@@ -25,7 +25,15 @@ func TestMain(m *testing.M) {
 var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
-}{}
+}{
+	{"Groups", storetest.Groups},
+	{"GroupLists", storetest.GroupLists},
+	{"Members", storetest.Members},
+	{"JoinRequests", storetest.JoinRequests},
+	{"LargeGroup", storetest.LargeGroup},
+	{"Friends", storetest.Friends},
+	{"FriendLists", storetest.FriendLists},
+}
 
 func TestSuites(t *testing.T) {
 	for _, suite := range suites {
