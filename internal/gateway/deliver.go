@@ -132,21 +132,26 @@ func (g *Gateway) withSession(ctx context.Context, session string, f func(*Sessi
 }
 
 // SetGroup implements push.Groups.
-func (g *Gateway) SetGroup(group string, users []string) error {
+func (g *Gateway) SetGroup(_ context.Context, group string, users []string) error {
 	return groupError(g.hub.SetGroup(group, users))
 }
 
 // AddOnline implements push.Groups.
-func (g *Gateway) AddOnline(group string) (int, error) {
+func (g *Gateway) AddOnline(_ context.Context, group string) (int, error) {
 	n, err := g.hub.AddOnline(group)
 	return n, groupError(err)
 }
 
 // Group implements push.Groups.
-func (g *Gateway) Group(group string) ([]string, bool) { return g.hub.Group(group) }
+func (g *Gateway) Group(_ context.Context, group string) ([]string, bool, error) {
+	users, ok := g.hub.Group(group)
+	return users, ok, nil
+}
 
 // DeleteGroup implements push.Groups.
-func (g *Gateway) DeleteGroup(group string) bool { return g.hub.DeleteGroup(group) }
+func (g *Gateway) DeleteGroup(_ context.Context, group string) (bool, error) {
+	return g.hub.DeleteGroup(group), nil
+}
 
 func groupError(err error) error {
 	switch {
