@@ -65,6 +65,10 @@ type Service struct {
 	opts    Options
 	log     *slog.Logger
 	ids     *ulid.LockedMonotonicReader
+
+	missed  *missed
+	alone   *alone
+	writing *typing
 }
 
 // New makes the service.
@@ -98,7 +102,8 @@ func New(p Ports, o Options) *Service {
 	}
 	return &Service{
 		store: p.Store, deliver: p.Deliverer, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, opts: o, log: o.Log,
-		ids: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		missed: newMissed(), alone: newAlone(), writing: newTyping(),
 	}
 }
 

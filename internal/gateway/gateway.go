@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/hub"
 	"pushd/internal/metrics"
@@ -74,6 +75,7 @@ type Gateway struct {
 	hub       *hub.Hub
 	table     *router.Table[*Session]
 	presence  func(user string, platform account.Platform, online bool)
+	chat      *chat.Service // nil without a store
 	loops     []loopState
 
 	// The two requests of which there are most.
@@ -126,6 +128,7 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 func (g *Gateway) Listen(ctx context.Context, addr string, services Services, modules ...Module) error {
 	g.table = routes(g, services, modules)
 	g.presence = services.Push.Presence
+	g.chat = services.Chat
 	g.workers = startWorkers(g, g.opts.Workers, g.opts.WorkerQueue)
 	g.describe()
 	return g.server.Listen(ctx, addr)
