@@ -56,6 +56,25 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 		"Subscribe":   Serve(p.PresenceSubscribe).Inline(),
 		"Unsubscribe": Serve(p.PresenceUnsubscribe).Inline(),
 	})
+	if c := services.Chat; c != nil {
+		t.Register("chat", Handlers{
+			"Send":          Serve(c.Send),
+			"History":       Serve(c.History),
+			"Sync":          Serve(c.Sync),
+			"Conversations": Serve(c.Conversations),
+			"Delivered":     Serve(c.Delivered),
+			"Read":          Serve(c.Read),
+			"Readers":       Serve(c.Readers),
+			"Recall":        Serve(c.Recall),
+			"Edit":          Serve(c.Edit),
+			"Versions":      Serve(c.Versions),
+			"React":         Serve(c.React),
+			"Typing":        Serve(c.Typing),
+			"Delete":        Serve(c.Delete),
+			"Hide":          Serve(c.Hide),
+			"Search":        Serve(c.Search),
+		})
+	}
 	for _, m := range modules {
 		m(t, p)
 	}
