@@ -38,6 +38,7 @@ type Options struct {
 	WorkerQueue  int           // requests that may wait for one; default 4096
 	MaxErrors    int           // malformed frames in a row that close a connection; default 20
 	NoResume     bool          // subscriptions of lost sessions are not kept
+	Lifecycle    Lifecycle     // takes part in logins; none if nil
 }
 
 func (o Options) withDefaults() Options {
@@ -67,6 +68,7 @@ type Gateway struct {
 	// immutable after Listen
 	opts      Options
 	verifier  Verifier // nil in open mode: UserId is taken at its word
+	recheck   recheck  // the verifier, if it can revoke; else nil
 	platforms *account.Platforms
 	metrics   *metrics.Metrics
 	log       *slog.Logger
@@ -100,6 +102,7 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 		heartbeats: m.RequestCounter("robot", "HeartBeat", codec.CodeOK),
 		pings:      m.RequestCounter("robot", "Ping", codec.CodeOK),
 	}
+	g.recheck, _ = verifier.(recheck)
 	server, err := poller.New(func() (*poller.Conn, poller.Handler) {
 		s := &Session{gateway: g}
 		return &s.Conn, s

@@ -37,8 +37,8 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 	p := services.Push
 
 	login := router.Typed(g.robotLogin).Open()
-	if g.verifier == nil {
-		login = login.Inline() // nothing to verify
+	if g.verifier == nil && g.opts.Lifecycle == nil {
+		login = login.Inline() // nobody to ask
 	}
 	t.Register("robot", Handlers{
 		"Login":     login,
