@@ -38,7 +38,6 @@ type Options struct {
 	WorkerQueue  int           // requests that may wait for one; default 4096
 	MaxErrors    int           // malformed frames in a row that close a connection; default 20
 	NoResume     bool          // subscriptions of lost sessions are not kept
-	Lifecycle    Lifecycle     // takes part in logins; none if nil
 }
 
 func (o Options) withDefaults() Options {
@@ -75,6 +74,7 @@ type Gateway struct {
 	server    *poller.Server
 	hub       *hub.Hub
 	table     *router.Table[*Session]
+	lifecycle Lifecycle // nil: nobody is asked
 	presence  func(user string, platform account.Platform, online bool)
 	loops     []loopState
 
@@ -127,6 +127,7 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 // Listen registers the routes, starts the workers and opens the door. After an
 // error only Shutdown is left to call.
 func (g *Gateway) Listen(ctx context.Context, addr string, services Services, modules ...Module) error {
+	g.lifecycle = services.Lifecycle
 	g.table = routes(g, services, modules)
 	g.presence = services.Push.Presence
 	g.workers = startWorkers(g, g.opts.Workers, g.opts.WorkerQueue)

@@ -47,10 +47,10 @@ type admission struct {
 
 // admit asks the Lifecycle about a login.
 func (g *Gateway) admit(ctx context.Context, s *Session, who *credentials) (*admission, error) {
-	if g.opts.Lifecycle == nil {
+	if g.lifecycle == nil {
 		return nil, nil
 	}
-	a := &admission{lifecycle: g.opts.Lifecycle}
+	a := &admission{lifecycle: g.lifecycle}
 	err := s.do(ctx, func() error {
 		if err := s.other(who); err != nil {
 			return err
@@ -103,7 +103,7 @@ func (a *admission) withdraw() {
 func (s *Session) left(why poller.Reason) {
 	if s.entered {
 		s.entered = false
-		s.gateway.opts.Lifecycle.Left(s.identity(), string(why))
+		s.gateway.lifecycle.Left(s.identity(), string(why))
 	}
 }
 

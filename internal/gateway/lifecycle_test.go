@@ -79,7 +79,7 @@ func (l *lifecycle) count(of *[]string) int {
 // admitted is told of once.
 func TestLifecycle(t *testing.T) {
 	l := &lifecycle{}
-	n := start(t, setup{Options: gateway.Options{Lifecycle: l}})
+	n := start(t, setup{lifecycle: l})
 	c := n.dial()
 	if data := c.ok("robot", "Login", `{"UserId":"out","PlatId":"web","DeviceId":"d-1"}`); data["unread"] != 3.0 {
 		t.Error("unread at login:", data)
@@ -92,10 +92,10 @@ func TestLifecycle(t *testing.T) {
 	c.refused(401, "robot", "Logout", "")
 	c.ok("robot", "Login", `{"UserId":"gone","PlatId":"web"}`)
 	_ = c.Close() // no Close frame
-	n.login("replaced", "web")
-	n.login("replaced", "web").ok("robot", "HeartBeat", "")
-	kicked := n.login("kicked", "web")
-	if _, err := n.Kick(t.Context(), "kicked", "", "", ""); err != nil {
+	n.login("second", "web")
+	n.login("second", "web").ok("robot", "HeartBeat", "")
+	kicked := n.login("bad", "web")
+	if _, err := n.Kick(t.Context(), "bad", "", "", ""); err != nil {
 		t.Fatal(err)
 	}
 	kicked.closed(4004)
@@ -110,7 +110,7 @@ func TestLifecycle(t *testing.T) {
 	}
 	got := l.left()
 	slices.Sort(got)
-	want := []string{"gone peer_gone", "kicked kicked", "out logout", "replaced replaced", "replaced restart", "stays restart"}
+	want := []string{"bad kicked", "gone peer_gone", "out logout", "second replaced", "second restart", "stays restart"}
 	if !slices.Equal(got, want) {
 		t.Errorf("left:\n%q, want\n%q", got, want)
 	}
@@ -133,7 +133,7 @@ func TestLifecycleRefuses(t *testing.T) {
 		}
 		return nil
 	}}
-	n := start(t, setup{Options: gateway.Options{Lifecycle: l, Hub: hub.Options{Policy: hub.PolicyRefuse}}})
+	n := start(t, setup{lifecycle: l, Options: gateway.Options{Hub: hub.Options{Policy: hub.PolicyRefuse}}})
 	c := n.dial()
 	if msg := c.refused(403, "robot", "Login", `{"UserId":"evil","PlatId":"web"}`); msg != "not you" {
 		t.Error(msg)
@@ -156,7 +156,7 @@ func TestLifecycleClientGivesUp(t *testing.T) {
 		<-release
 		return nil
 	}}
-	n := start(t, setup{Options: gateway.Options{Lifecycle: l}})
+	n := start(t, setup{lifecycle: l})
 	c := n.dial()
 	c.send(`{"Module":"robot","Action":"Login","Data":{"UserId":"alice","PlatId":"web"}}`)
 	<-asked
@@ -172,7 +172,7 @@ func TestLifecycleClientGivesUp(t *testing.T) {
 // the books balance.
 func TestLifecycleStorm(t *testing.T) {
 	l := &lifecycle{}
-	n := start(t, setup{Options: gateway.Options{Lifecycle: l}})
+	n := start(t, setup{lifecycle: l})
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
@@ -239,7 +239,7 @@ func TestRevokedWhileLoggingIn(t *testing.T) {
 		v.revoked[id.Grant] = id.Grant == "g1"
 		return nil
 	}
-	n := start(t, setup{verifier: v, Options: gateway.Options{Lifecycle: l}})
+	n := start(t, setup{verifier: v, lifecycle: l})
 	n.dial("Authorization", "Bearer "+grantToken(t, "alice", "g1")).closed(4002)
 	eventually(t, "left", func() bool { return len(l.left()) == 1 })
 	c := n.dial("Authorization", "Bearer "+grantToken(t, "alice", "g2"))

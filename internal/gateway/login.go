@@ -51,6 +51,7 @@ type credentials struct {
 	device   string
 	resume   string
 	claims   account.Claims // zero in open mode
+	standing bool           // the claims are the session's own, from before
 }
 
 // robotLogin is robot.Login.
@@ -82,7 +83,7 @@ func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (l
 func (s *Session) verified(ctx context.Context, who *credentials) (yes bool) {
 	err := s.do(ctx, func() error {
 		if yes = s.login.Live() && s.login.User == who.user; yes {
-			who.claims = account.Claims{User: who.user, ID: s.grant()}
+			who.claims, who.standing = account.Claims{User: who.user, ID: s.grant()}, true
 			if s.expires != 0 {
 				who.claims.Expires = time.Unix(int64(s.expires), 0)
 			}
@@ -236,7 +237,7 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 		}
 		s.expires = expires
 		s.setDetails(who.device, who.claims.ID)
-		if err := s.stillGood(who.claims); err != nil {
+		if err := s.stillGood(&who); err != nil {
 			return loginReply{}, err
 		}
 		s.schedule()
@@ -264,7 +265,7 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 			s.Close(closeReplaced, "logged in elsewhere on "+g.platforms.Name(who.platform), reasonReplaced)
 		})
 	}
-	if err := s.stillGood(who.claims); err != nil {
+	if err := s.stillGood(&who); err != nil {
 		return loginReply{}, err
 	}
 	s.schedule()
@@ -273,11 +274,11 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 
 // stillGood closes the session, which can be found by now, if its token was
 // revoked since it was verified.
-func (s *Session) stillGood(c account.Claims) error {
-	if s.gateway.recheck == nil {
+func (s *Session) stillGood(who *credentials) error {
+	if s.gateway.recheck == nil || who.standing {
 		return nil
 	}
-	err := s.gateway.recheck.Recheck(c)
+	err := s.gateway.recheck.Recheck(who.claims)
 	if err != nil {
 		s.Close(closeTokenExpired, codec.AsError(err).Msg, reasonTokenRevoked)
 	}
