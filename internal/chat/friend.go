@@ -72,14 +72,14 @@ func two(id account.Identity, as, other string) (a actor, user string, err error
 		return a, user, err
 	}
 	if user == other {
-		return a, user, codec.Errorf(codec.CodeMalformed, "that is yourself")
+		return a, user, malformed("that is yourself")
 	}
 	return a, user, nil
 }
 
 // tellFriends pushes what user did to the other one, and to his own other devices.
 func (s *Service) tellFriends(ctx context.Context, a actor, action, user, other, text string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
 	e := FriendEvent{User: user, By: user, Text: text, Time: s.now()}
 	s.pushUsers(ctx, "friend", action, e, "", other)
@@ -201,16 +201,16 @@ func (s *Service) FriendBlock(ctx context.Context, id account.Identity, r Friend
 
 // FriendList lists the caller's friends, requests and blocks.
 func (s *Service) FriendList(ctx context.Context, id account.Identity, r FriendListRequest) (rep FriendListReply, err error) {
-	defer s.audit("friend.List", id, r.As, &err)
+	defer s.refused("friend.List", id, r.As, &err)
 	switch r.State {
 	case "", FriendAsked, FriendAsking, FriendYes, FriendNone, FriendBlocked:
 	default:
-		return rep, codec.Errorf(codec.CodeMalformed, "state is friend, asked, asking, none or blocked, not %.32q", r.State)
+		return rep, malformed("state is friend, asked, asking, none or blocked, not %.32q", r.State)
 	}
 	_, user, err := actingFor(id, r.As)
 	if err != nil {
 		return rep, err
 	}
-	rep.Friends, rep.NextCursor, err = s.store.FriendsOf(ctx, user, r.State, pageSize(r.Limit), r.Cursor)
+	rep.Friends, rep.NextCursor, err = s.store.FriendsOf(ctx, user, r.State, pageLimit(r.Limit), r.Cursor)
 	return rep, err
 }

@@ -89,7 +89,7 @@ func (s *Service) newGroup(a actor, r GroupCreateRequest) (g GroupInfo, err erro
 	if a.backend {
 		g.Owner, most, named = r.Owner, max(most, MaxBackendGroup), max(most, MaxBackendGroup)
 	} else if r.ID != "" || r.Owner != "" {
-		return g, codec.Errorf(codec.CodeForbidden, "only backends choose id and owner: leave them out")
+		return g, forbidden("only backends choose id and owner: leave them out")
 	}
 	if g.Limit == 0 {
 		g.Limit = min(max(s.opts.GroupLimit, len(r.Members)+1), most)
@@ -105,9 +105,9 @@ func (s *Service) newGroup(a actor, r GroupCreateRequest) (g GroupInfo, err erro
 		}
 	}
 	if len(r.Members) > named {
-		return g, codec.Errorf(codec.CodeTooLarge, "members has at most %d users, not %d: add the others afterwards", named, len(r.Members))
+		return g, tooLarge("members has at most %d users, not %d: add the others telling", named, len(r.Members))
 	}
-	if err := validGroup(g.ID); err != nil {
+	if err := checkGroupID(g.ID); err != nil {
 		return g, err
 	}
 	if err := checkUsers(r.Members); err != nil {
@@ -128,8 +128,8 @@ func checkGroup(c GroupChange, most int) error {
 			return err
 		}
 	}
-	if c.Avatar != nil {
-		if err := checkAvatar(*c.Avatar); err != nil {
+	if c.Avatar != nil && *c.Avatar != "" {
+		if err := checkURL("avatar", *c.Avatar); err != nil {
 			return err
 		}
 	}
@@ -137,11 +137,11 @@ func checkGroup(c GroupChange, most int) error {
 		switch *c.Join {
 		case JoinOpen, JoinApproval, JoinInvite:
 		default:
-			return codec.Errorf(codec.CodeMalformed, "join is open, approval or invite, not %.32q", *c.Join)
+			return malformed("join is open, approval or invite, not %.32q", *c.Join)
 		}
 	}
 	if c.Limit != nil && (*c.Limit < 1 || *c.Limit > most) {
-		return codec.Errorf(codec.CodeMalformed, "limit is 1 to %d members, not %d", most, *c.Limit)
+		return malformed("limit is 1 to %d members, not %d", most, *c.Limit)
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func checkGroup(c GroupChange, most int) error {
 // GroupInfo describes a group. Who isn't in sees one that he could join, without
 // its notice.
 func (s *Service) GroupInfo(ctx context.Context, id account.Identity, r GroupRef) (g GroupInfo, err error) {
-	defer s.audit("group.Info", id, r.Group, &err)
+	defer s.refused("group.Info", id, r.Group, &err)
 	p, err := s.placeOf(ctx, id, r.Group)
 	switch {
 	case err != nil:
@@ -177,7 +177,7 @@ func (s *Service) GroupUpdate(ctx context.Context, id account.Identity, r GroupU
 		return GroupInfo{}, err
 	}
 	if r.GroupChange == (GroupChange{}) {
-		return GroupInfo{}, codec.Errorf(codec.CodeMalformed, "nothing to change: give name, notice, avatar, muted, join or limit")
+		return GroupInfo{}, malformed("nothing to change: give name, notice, avatar, muted, join or limit")
 	}
 	most := s.opts.MaxGroup
 	if p.backend {
@@ -195,20 +195,20 @@ func (s *Service) GroupUpdate(ctx context.Context, id account.Identity, r GroupU
 
 // GroupList lists groups.
 func (s *Service) GroupList(ctx context.Context, id account.Identity, r GroupListRequest) (rep GroupListReply, err error) {
-	defer s.audit("group.List", id, r.User, &err)
+	defer s.refused("group.List", id, r.User, &err)
 	a, err := acting(id)
 	if err != nil {
 		return rep, err
 	}
 	if a.backend && r.User == "" {
-		rep.Groups, rep.NextCursor, err = s.store.ListGroups(ctx, pageSize(r.Limit), r.Cursor)
+		rep.Groups, rep.NextCursor, err = s.store.ListGroups(ctx, pageLimit(r.Limit), r.Cursor)
 		return rep, err
 	}
 	_, user, err := actingFor(id, r.User)
 	if err != nil {
 		return rep, err
 	}
-	rep.Groups, rep.NextCursor, err = s.store.GroupsOf(ctx, user, pageSize(r.Limit), r.Cursor)
+	rep.Groups, rep.NextCursor, err = s.store.GroupsOf(ctx, user, pageLimit(r.Limit), r.Cursor)
 	return rep, err
 }
 
@@ -223,8 +223,8 @@ func (s *Service) GroupDismiss(ctx context.Context, id account.Identity, r Group
 }
 
 func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
-	if err := s.loadGroup(ctx, g.ID); err != nil {
-		s.untold("group.Dismissed", g.ID, err) // which is no reason to keep it
+	if err := s.LoadGroup(ctx, g.ID); err != nil {
+		s.untoldOf(g.Conv, err) // which is no reason to keep it
 	}
 	frame, err := codec.Push("group", "Dismissed", GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User})
 	if err != nil {
@@ -239,7 +239,7 @@ func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
 	if err == nil {
 		// The live copy is the last that knows who was in.
 		if e := s.deliver.ToGroup(context.WithoutCancel(ctx), g.ID, by.Session, frame); e != nil {
-			s.untold("group.Dismissed", g.ID, e)
+			s.untoldOf(g.Conv, e)
 		}
 	}
 	s.deliver.ForgetGroup(g.ID)

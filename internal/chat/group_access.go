@@ -2,24 +2,14 @@ package chat
 
 import (
 	"context"
-	"unicode"
-	"unicode/utf8"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
 )
 
-// validGroup is 400 for what can't be a group's id: it is 1 to MaxGroupID bytes of
-// printable UTF-8 without a leading "$".
-func validGroup(id string) error {
-	ok := len(id) >= 1 && len(id) <= MaxGroupID && utf8.ValidString(id) && id[0] != '$'
-	if ok {
-		for _, r := range id {
-			ok = ok && unicode.IsPrint(r)
-		}
-	}
-	if !ok {
-		return codec.Errorf(codec.CodeMalformed, "a group's id is 1 to %d bytes of printable characters without a leading $", MaxGroupID)
+func checkGroupID(id string) error {
+	if !groupIDFits(id) {
+		return malformed("a group's id is 1 to %d bytes of printable characters without a leading $", maxGroupID)
 	}
 	return nil
 }
@@ -40,7 +30,7 @@ func (s *Service) placeOf(ctx context.Context, id account.Identity, group string
 	if p.actor, err = acting(id); err != nil {
 		return p, err
 	}
-	if err := validGroup(group); err != nil {
+	if err := checkGroupID(group); err != nil {
 		return p, err
 	}
 	if p.backend {
@@ -61,13 +51,13 @@ func (s *Service) groupAs(ctx context.Context, id account.Identity, group string
 	case p.me.Role == 0:
 		return p, notMember()
 	case p.me.Role < role && role == RoleOwner:
-		return p, codec.Errorf(codec.CodeForbidden, "only the owner of the group can do that")
+		return p, forbidden("only the owner of the group can do that")
 	case p.me.Role < role:
-		return p, codec.Errorf(codec.CodeForbidden, "only the owner and the admins of the group can do that")
+		return p, forbidden("only the owner and the admins of the group can do that")
 	}
 	return p, nil
 }
 
 func notMember() error {
-	return codec.Errorf(codec.CodeForbidden, "you are not a member of this group")
+	return forbidden("you are not a member of this group")
 }

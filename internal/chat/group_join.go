@@ -63,11 +63,11 @@ func (s *Service) GroupJoin(ctx context.Context, id account.Identity, r GroupJoi
 	case err != nil:
 		return rep, err
 	case p.backend:
-		return rep, codec.Errorf(codec.CodeForbidden, "an API key is no user: add members instead")
+		return rep, forbidden("an API key is no user: add members instead")
 	case p.me.Role > 0:
 		return GroupJoinReply{true}, nil
 	case p.group.Join == JoinInvite:
-		return rep, codec.Errorf(codec.CodeForbidden, "members are brought into this group by its admins: ask one of them")
+		return rep, forbidden("members are brought into this group by its admins: ask one of them")
 	case p.group.Join == JoinOpen:
 		_, err := s.addMembers(ctx, p, []string{p.User})
 		return GroupJoinReply{err == nil}, err
@@ -80,7 +80,7 @@ func (s *Service) GroupJoin(ctx context.Context, id account.Identity, r GroupJoi
 	admins, err := s.store.Admins(ctx, r.Group)
 	switch {
 	case err != nil:
-		s.untold("group.Requested", r.Group, err)
+		s.untoldOf(p.group.Conv, err)
 	case len(admins) > 0:
 		e := GroupEvent{Group: r.Group, Conv: p.group.Conv, User: ask.User, Text: ask.Text, Time: ask.Time}
 		s.pushUsers(ctx, "group", "Requested", e, "", admins...)
@@ -107,11 +107,11 @@ func (s *Service) addMembers(ctx context.Context, p place, users []string) (adde
 
 // GroupRequests lists who waits for an answer.
 func (s *Service) GroupRequests(ctx context.Context, id account.Identity, r GroupPageRequest) (rep GroupRequestsReply, err error) {
-	defer s.audit("group.Requests", id, r.Group, &err)
+	defer s.refused("group.Requests", id, r.Group, &err)
 	if _, err := s.groupAs(ctx, id, r.Group, RoleAdmin); err != nil {
 		return rep, err
 	}
-	rep.Requests, rep.NextCursor, err = s.store.JoinRequests(ctx, r.Group, pageSize(r.Limit), r.Cursor)
+	rep.Requests, rep.NextCursor, err = s.store.JoinRequests(ctx, r.Group, pageLimit(r.Limit), r.Cursor)
 	return rep, err
 }
 
@@ -155,7 +155,7 @@ func (s *Service) GroupInvite(ctx context.Context, id account.Identity, r GroupU
 		return rep, err
 	}
 	if p.group.Join != JoinOpen && p.me.Role < RoleAdmin {
-		return rep, codec.Errorf(codec.CodeForbidden, "only the owner and the admins of the group can do that")
+		return rep, forbidden("only the owner and the admins of the group can do that")
 	}
 	if err := s.namedUsers(p.actor, r.Users); err != nil {
 		return rep, err
@@ -174,9 +174,9 @@ func (s *Service) namedUsers(a actor, users []string) error {
 	}
 	switch {
 	case len(users) == 0:
-		return codec.Errorf(codec.CodeMalformed, "users is empty")
+		return malformed("users is empty")
 	case len(users) > most:
-		return codec.Errorf(codec.CodeTooLarge, "users has at most %d users, not %d: take several calls", most, len(users))
+		return tooLarge("users has at most %d users, not %d: take several calls", most, len(users))
 	}
 	return checkUsers(users)
 }
@@ -190,7 +190,7 @@ func (s *Service) mayBring(ctx context.Context, a actor, users []string) error {
 	if err != nil || len(blocking) == 0 {
 		return err
 	}
-	return codec.Errorf(codec.CodeForbidden, "%s can't be brought in by you: leave them out", strings.Join(blocking[:min(len(blocking), 5)], ", "))
+	return forbidden("%s can't be brought in by you: leave them out", strings.Join(blocking[:min(len(blocking), 5)], ", "))
 }
 
 // GroupLeave ends the caller's membership, or takes back his request to join. 409
@@ -202,7 +202,7 @@ func (s *Service) GroupLeave(ctx context.Context, id account.Identity, r GroupRe
 	case err != nil:
 		return struct{}{}, err
 	case p.backend:
-		return struct{}{}, codec.Errorf(codec.CodeForbidden, "an API key is no user: remove members instead")
+		return struct{}{}, forbidden("an API key is no user: remove members instead")
 	case p.me.Role == RoleOwner:
 		return struct{}{}, codec.Errorf(codec.CodeConflict, "you own the group: transfer or dismiss it first")
 	case p.me.Role == 0:

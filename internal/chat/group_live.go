@@ -3,14 +3,9 @@ package chat
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
-	"time"
 
 	"pushd/internal/codec"
 )
-
-// Server is who speaks in notices; no user id begins with "$".
-const Server = "$server"
 
 // Events of notices.
 const (
@@ -43,16 +38,6 @@ type GroupEvent struct {
 	Time   int64      `json:"time,omitempty"`   // Requested: Unix milliseconds
 }
 
-// afterwards bounds the telling of what is done already. It goes on when the
-// request is given up.
-const afterwards = 5 * time.Second
-
-// loadGroup makes sure that the live copy of a stored group is there, by which the
-// node's sessions of its members are reached. 404 when there is no such group.
-func (s *Service) loadGroup(ctx context.Context, group string) error {
-	return s.deliver.LoadGroup(ctx, group, func() ([]string, error) { return s.store.MemberIDs(ctx, group) })
-}
-
 // changeMembers makes a change in the group's turn and follows it in the live copy.
 func (s *Service) changeMembers(ctx context.Context, group string, change func() (joined, left []string, err error)) error {
 	done, err := s.turns.take(ctx, group)
@@ -81,7 +66,7 @@ func (s *Service) tellJoined(ctx context.Context, by actor, g GroupInfo, users [
 	if len(users) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
 	s.pushGroup(ctx, "Joined", GroupEvent{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), By: by.User}, by.Session)
 	s.appendNotice(ctx, g, Notice{EventJoined, some(users), len(users), by.User})
@@ -92,7 +77,7 @@ func (s *Service) tellLeft(ctx context.Context, by actor, g GroupInfo, users []s
 	if len(users) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
 	e := GroupEvent{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), Event: EventRemoved, By: by.User}
 	if len(users) == 1 && users[0] == by.User {
@@ -110,7 +95,7 @@ func (s *Service) tellLeft(ctx context.Context, by actor, g GroupInfo, users []s
 
 // tellChanged shows everybody in the group what is different.
 func (s *Service) tellChanged(ctx context.Context, by actor, g GroupInfo, info *GroupInfo, m *Member) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
 	s.pushGroup(ctx, "Changed", GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User, Info: info, Member: m}, by.Session)
 }
@@ -128,36 +113,29 @@ func (s *Service) appendNotice(ctx context.Context, g GroupInfo, n Notice) {
 		if err != nil {
 			return err
 		}
-		m, _, err := s.store.Append(ctx, Draft{ID: id, Conv: g.Conv, From: Server, Body: Body{Type: TypeNotice, Data: data}, Time: now})
+		m, _, err := s.store.Append(ctx, Draft{ID: id, Conv: g.Conv, From: fromServer, Body: Body{Type: TypeNotice, Data: data}, Time: now})
 		if err != nil {
 			return err
 		}
-		frame, err := codec.Push("chat", "Message", m)
+		frame, err := messageFrame(m)
 		if err != nil {
 			return err
 		}
-		return s.toGroup(ctx, g.ID, "", frame)
+		return s.reachGroup(ctx, g.ID, "", frame)
 	}()
 	if err != nil {
-		s.untold("notice", g.ID, err)
+		s.untoldOf(g.Conv, err)
 	}
 }
 
 func (s *Service) pushGroup(ctx context.Context, action string, e GroupEvent, except string) {
 	frame, err := codec.Push("group", action, e)
 	if err == nil {
-		err = s.toGroup(ctx, e.Group, except, frame)
+		err = s.reachGroup(ctx, e.Group, except, frame)
 	}
 	if err != nil {
-		s.untold("group."+action, e.Group, err)
+		s.untoldOf(e.Conv, err)
 	}
-}
-
-func (s *Service) toGroup(ctx context.Context, group, except string, f codec.Frame) error {
-	if err := s.loadGroup(ctx, group); err != nil {
-		return err
-	}
-	return s.deliver.ToGroup(ctx, group, except, f)
 }
 
 func (s *Service) pushUsers(ctx context.Context, module, action string, data any, except string, users ...string) {
@@ -166,11 +144,6 @@ func (s *Service) pushUsers(ctx context.Context, module, action string, data any
 		_, err = s.deliver.ToUsers(ctx, users, except, frame)
 	}
 	if err != nil {
-		s.untold(module+"."+action, users[0], err)
+		s.untoldOf(users[0], err)
 	}
-}
-
-// untold logs that something was done, and who should know was not told.
-func (s *Service) untold(what, target string, err error) {
-	s.log.Warn("done, and not told", slog.String("push", what), slog.String("target", target), slog.Any("cause", err))
 }

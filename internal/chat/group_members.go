@@ -60,11 +60,11 @@ type GroupMembersReply struct {
 
 // GroupMembers lists the members.
 func (s *Service) GroupMembers(ctx context.Context, id account.Identity, r GroupPageRequest) (rep GroupMembersReply, err error) {
-	defer s.audit("group.Members", id, r.Group, &err)
+	defer s.refused("group.Members", id, r.Group, &err)
 	if _, err := s.groupAs(ctx, id, r.Group, RoleMember); err != nil {
 		return rep, err
 	}
-	rep.Members, rep.NextCursor, err = s.store.Members(ctx, r.Group, pageSize(r.Limit), r.Cursor)
+	rep.Members, rep.NextCursor, err = s.store.Members(ctx, r.Group, pageLimit(r.Limit), r.Cursor)
 	return rep, err
 }
 
@@ -96,9 +96,9 @@ func (s *Service) GroupSetRole(ctx context.Context, id account.Identity, r Group
 	case err != nil:
 		return struct{}{}, err
 	case r.Role == 0:
-		return struct{}{}, codec.Errorf(codec.CodeMalformed, "role is missing: it is member or admin")
+		return struct{}{}, malformed("role is missing: it is member or admin")
 	case r.Role == RoleOwner:
-		return struct{}{}, codec.Errorf(codec.CodeMalformed, "a group has one owner: transfer the group instead")
+		return struct{}{}, malformed("a group has one owner: transfer the group instead")
 	}
 	if err := s.store.SetRole(ctx, r.Group, r.User, r.Role, MaxAdmins); err != nil {
 		return struct{}{}, err
@@ -111,7 +111,7 @@ func (s *Service) GroupSetRole(ctx context.Context, id account.Identity, r Group
 func (s *Service) tellMember(ctx context.Context, p place, user string) {
 	_, m, err := s.store.Place(context.WithoutCancel(ctx), p.group.ID, user)
 	if err != nil {
-		s.untold("group.Changed", p.group.ID, err)
+		s.untoldOf(p.group.Conv, err)
 		return
 	}
 	s.tellChanged(ctx, p.actor, p.group, nil, &m)
@@ -145,7 +145,7 @@ func (s *Service) GroupMute(ctx context.Context, id account.Identity, r GroupMut
 		return rep, err
 	}
 	if r.Seconds < 0 || r.Seconds > MaxMuteSeconds {
-		return rep, codec.Errorf(codec.CodeMalformed, "seconds is 0 to %d, not %d", MaxMuteSeconds, r.Seconds)
+		return rep, malformed("seconds is 0 to %d, not %d", MaxMuteSeconds, r.Seconds)
 	}
 	if r.Seconds > 0 {
 		rep.MutedUntil = s.now() + r.Seconds*1000

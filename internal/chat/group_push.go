@@ -99,10 +99,6 @@ func (g *PushGroups) DeleteGroup(ctx context.Context, group string) (bool, error
 	return err == nil, err
 }
 
-func missing(err error) bool {
-	return err != nil && codec.AsError(err).Code == codec.CodeNotFound
-}
-
 func conflicts(err error) bool {
 	return err != nil && codec.AsError(err).Code == codec.CodeConflict
 }

@@ -26,5 +26,5 @@ func (r *Role) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return codec.Errorf(codec.CodeMalformed, "role is member or admin, not %.32q", text)
+	return malformed("role is member or admin, not %.32q", text)
 }

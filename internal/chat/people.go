@@ -2,7 +2,6 @@ package chat
 
 import (
 	"log/slog"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -53,11 +52,11 @@ func actingFor(id account.Identity, as string) (a actor, user string, err error)
 	case err != nil:
 		return a, "", err
 	case a.backend && as == "":
-		return a, "", codec.Errorf(codec.CodeMalformed, "as is missing: an API key acts for a user, and names him there")
+		return a, "", malformed("as is missing: an API key acts for a user, and names him there")
 	case a.backend:
 		return a, as, account.ValidUserID(as)
 	case as != "" && as != a.User:
-		return a, "", codec.Errorf(codec.CodeForbidden, "you can't act as %.128s: leave that out", as)
+		return a, "", forbidden("you can't act as %.128s: leave that out", as)
 	}
 	return a, a.User, nil
 }
@@ -65,32 +64,24 @@ func actingFor(id account.Identity, as string) (a actor, user string, err error)
 // audit leaves a trace of what was refused, and of what backends changed. It is
 // deferred, with the place of the error that the operation ends with.
 func (s *Service) audit(operation string, id account.Identity, target string, err *error) {
-	attrs := []any{slog.String("operation", operation), slog.String("user", id.User), slog.String("key", id.Key), slog.String("target", target)}
-	switch e := codec.AsError(*err); {
-	case e != nil && e.Code == codec.CodeForbidden:
-		s.log.Info("refused", append(attrs, slog.String("cause", e.Msg))...)
-	case e == nil && id.Key != "":
-		s.log.Info("changed", attrs...)
+	s.refused(operation, id, target, err)
+	if *err == nil && id.Key != "" {
+		s.log.Info("changed", slog.String("operation", operation), slog.String("key", id.Key), slog.String("target", target))
 	}
-}
-
-// pageSize is how long a page is: 50 if nothing was asked for, and 1 to 200.
-func pageSize(asked int) int {
-	if asked == 0 {
-		return 50
-	}
-	return min(max(asked, 1), 200)
 }
 
 // checkText is 400 for more characters than most, and for what can't be shown in a
 // line; a long text may also have line breaks.
 func checkText(field, text string, most int, lines bool) error {
 	if n := utf8.RuneCountInString(text); n > most {
-		return codec.Errorf(codec.CodeMalformed, "%s has at most %d characters, not %d", field, most, n)
+		return malformed("%s has at most %d characters, not %d", field, most, n)
+	}
+	if !utf8.ValidString(text) {
+		return malformed("%s must be UTF-8", field)
 	}
 	for _, r := range text {
 		if !unicode.IsPrint(r) && !joiner(r) && (!lines || r != '\n' && r != '\t') {
-			return codec.Errorf(codec.CodeMalformed, "%s can't have the character %q", field, r)
+			return malformed("%s can't have the character %q", field, r)
 		}
 	}
 	return nil
@@ -99,18 +90,6 @@ func checkText(field, text string, most int, lines bool) error {
 // joiner tells characters that are not printed themselves but are needed inside
 // words of some scripts, and inside emoji.
 func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' || r == '\ufe0f' }
-
-// checkAvatar is 400 for what is not a URL that a page may load.
-func checkAvatar(url string) error {
-	ok := url == "" || strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") || strings.HasPrefix(url, "/files/")
-	for _, r := range url {
-		ok = ok && unicode.IsPrint(r) && r != ' '
-	}
-	if !ok || len(url) > MaxAvatar {
-		return codec.Errorf(codec.CodeMalformed, "avatar is an http or https URL or a path of this server that begins with /files/, of at most %d bytes", MaxAvatar)
-	}
-	return nil
-}
 
 func checkUsers(users []string) error {
 	for _, u := range users {

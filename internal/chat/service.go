@@ -68,6 +68,10 @@ type Service struct {
 	log     *slog.Logger
 	ids     *ulid.LockedMonotonicReader
 	turns   *turns // whose turn it is to change a group's members
+
+	missed  *missed
+	alone   *alone
+	writing *typing
 }
 
 // New makes the service.
@@ -107,8 +111,9 @@ func New(p Ports, o Options) *Service {
 	}
 	return &Service{
 		store: p.Store, deliver: p.Deliverer, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, opts: o, log: o.Log,
-		ids:   &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
-		turns: newTurns(),
+		turns:  newTurns(),
+		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		missed: newMissed(), alone: newAlone(), writing: newTyping(),
 	}
 }
 
