@@ -30,6 +30,8 @@ type QueueOptions struct {
 	// Dropped is told of what was given up after it had been taken, before Post or
 	// the worker goes on. It does not block.
 	Dropped func(n int, reason string)
+	// Done is told after each batch that succeeded, when its place is free again.
+	Done func()
 }
 
 // Tries of one batch are apart by a random part of a time that doubles.
@@ -102,6 +104,9 @@ func NewQueue[T any](name string, do func(ctx context.Context, id string, batch 
 	}
 	if o.Dropped == nil {
 		o.Dropped = func(int, string) {}
+	}
+	if o.Done == nil {
+		o.Done = func() {}
 	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -279,7 +284,9 @@ func (q *Queue[T]) finish(b *batch[T], err error) {
 	q.mu.Unlock()
 	if err != nil {
 		q.dropped(len(b.values), reason, err)
+		return
 	}
+	q.opts.Done()
 }
 
 // releaseLocked lets the rest of a line have its turn.
