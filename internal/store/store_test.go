@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
-}{}
+}{
+	{"push tokens", storetest.PushTokens},
+}
 
 func TestSuites(t *testing.T) {
 	for _, suite := range suites {
