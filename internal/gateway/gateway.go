@@ -67,12 +67,14 @@ type Gateway struct {
 	// immutable after Listen
 	opts      Options
 	verifier  Verifier // nil in open mode: UserId is taken at its word
+	recheck   recheck  // the verifier, if it can revoke; else nil
 	platforms *account.Platforms
 	metrics   *metrics.Metrics
 	log       *slog.Logger
 	server    *poller.Server
 	hub       *hub.Hub
 	table     *router.Table[*Session]
+	lifecycle Lifecycle // nil: nobody is asked
 	presence  func(user string, platform account.Platform, online bool)
 	loops     []loopState
 
@@ -100,6 +102,7 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 		heartbeats: m.RequestCounter("robot", "HeartBeat", codec.CodeOK),
 		pings:      m.RequestCounter("robot", "Ping", codec.CodeOK),
 	}
+	g.recheck, _ = verifier.(recheck)
 	server, err := poller.New(func() (*poller.Conn, poller.Handler) {
 		s := &Session{gateway: g}
 		return &s.Conn, s
@@ -124,6 +127,7 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 // Listen registers the routes, starts the workers and opens the door. After an
 // error only Shutdown is left to call.
 func (g *Gateway) Listen(ctx context.Context, addr string, services Services, modules ...Module) error {
+	g.lifecycle = services.Lifecycle
 	g.table = routes(g, services, modules)
 	g.presence = services.Push.Presence
 	g.workers = startWorkers(g, g.opts.Workers, g.opts.WorkerQueue)
