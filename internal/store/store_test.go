@@ -25,7 +25,17 @@ func TestMain(m *testing.M) {
 var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
-}{}
+}{
+	{"Append", storetest.Append},
+	{"Together", storetest.Together},
+	{"Pages", storetest.Pages},
+	{"Changes", storetest.Changes},
+	{"Expiry", storetest.Expiry},
+	{"Heads", storetest.Heads},
+	{"Moved", storetest.Moved},
+	{"Marks", storetest.Marks},
+	{"Search", storetest.Search},
+}
 
 func TestSuites(t *testing.T) {
 	for _, suite := range suites {
