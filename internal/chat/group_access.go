@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 )
 
 func checkGroupID(id string) error {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 )
 
 // GroupRemoveRequest names whom to remove: one user, or several.

@@ -1,7 +1,5 @@
 package chat
 
-import "pushd/internal/codec"
-
 var roleNames = [...]string{RoleMember: "member", RoleAdmin: "admin", RoleOwner: "owner"}
 
 // roleBackend is what an API key with scope admin acts as: more than an owner.
