@@ -138,7 +138,8 @@ func Members(t *testing.T, s *store.Store) {
 
 	wantNone(t, s.MuteMember(ctx, "team", "mia", 5000, chat.RoleAdmin))
 	wantCode(t, s.MuteMember(ctx, "team", "adam", 5000, chat.RoleAdmin), 403, "is an admin")
-	wantCode(t, s.MuteMember(ctx, "team", "olga", 5000, chat.RoleAdmin), 409, "owns the group")
+	wantCode(t, s.MuteMember(ctx, "team", "olga", 5000, chat.RoleAdmin), 403, "or its owner")
+	wantCode(t, s.MuteMember(ctx, "team", "olga", 5000, chat.RoleOwner), 409, "owns the group")
 	wantCode(t, s.MuteMember(ctx, "team", "x", 5000, chat.RoleOwner), 404, "not a member")
 	wantNone(t, s.RemarkMember(ctx, "team", "olga", "The boss ☺"))
 	wantCode(t, s.RemarkMember(ctx, "team", "x", "y"), 404, "not a member")
@@ -160,6 +161,8 @@ func Members(t *testing.T, s *store.Store) {
 
 	_, err = s.RemoveMembers(ctx, "team", []string{"mia", "adam"}, chat.RoleAdmin)
 	wantCode(t, err, 403, "adam is an admin")
+	_, err = s.RemoveMembers(ctx, "team", []string{"mia", "olga"}, chat.RoleAdmin)
+	wantCode(t, err, 403, "olga is an admin of this group, or its owner")
 	_, err = s.RemoveMembers(ctx, "team", []string{"mia", "adam", "olga"}, chat.RoleOwner)
 	wantCode(t, err, 409, "olga owns the group")
 	_, err = s.RemoveMembers(ctx, "none", []string{"mia"}, chat.RoleOwner)
