@@ -33,6 +33,7 @@ var suites = []struct {
 	{"LargeGroup", storetest.LargeGroup},
 	{"Friends", storetest.Friends},
 	{"FriendLists", storetest.FriendLists},
+	{"push tokens", storetest.PushTokens},
 }
 
 func TestSuites(t *testing.T) {

@@ -149,8 +149,10 @@ func Members(t *testing.T, s *store.Store) {
 	rest, last, err := s.Members(ctx, "team", 3, next)
 	wantNone(t, err)
 	if got := append(page, rest...); last != "" || !slices.Equal(got, []chat.Member{
-		{User: "adam", Role: chat.RoleAdmin, Since: 2000}, {User: "mia", Role: chat.RoleMember, MutedUntil: 5000, Since: 1000},
-		{User: "mike", Role: chat.RoleMember, Since: 2000}, {User: "olga", Role: chat.RoleOwner, Remark: "The boss ☺", Since: 1000},
+		{User: "adam", Role: chat.RoleAdmin, Since: 2000},
+		{User: "mia", Role: chat.RoleMember, MutedUntil: 5000, Since: 1000},
+		{User: "mike", Role: chat.RoleMember, Since: 2000},
+		{User: "olga", Role: chat.RoleOwner, Remark: "The boss ☺", Since: 1000},
 	}) {
 		t.Errorf("members %+v, then %q", got, last)
 	}
