@@ -264,6 +264,9 @@ func (s *Service) whereAs(from string, r SendAsRequest) (string, error) {
 // to clients; that is nil when the same key was used for the same receiver before.
 // Package push delivers it, and says how many it reached.
 func (s *Service) Keep(ctx context.Context, id account.Identity, to string, data json.RawMessage, ttl time.Duration, key string) (codec.Frame, error) {
+	if err := id.Allow(account.ScopePush); err != nil {
+		return nil, err
+	}
 	if key != "" {
 		key = fingerprint(key, to)
 	}
