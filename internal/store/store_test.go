@@ -26,6 +26,15 @@ var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
 }{
+	{"Append", storetest.Append},
+	{"Together", storetest.Together},
+	{"Pages", storetest.Pages},
+	{"Changes", storetest.Changes},
+	{"Expiry", storetest.Expiry},
+	{"Heads", storetest.Heads},
+	{"Moved", storetest.Moved},
+	{"Marks", storetest.Marks},
+	{"Search", storetest.Search},
 	{"Groups", storetest.Groups},
 	{"GroupLists", storetest.GroupLists},
 	{"Members", storetest.Members},
