@@ -46,6 +46,7 @@ type setup struct {
 	verifier  gateway.Verifier
 	modules   []gateway.Module
 	lifecycle gateway.Lifecycle
+	services  gateway.Services // Push and Lifecycle are set by start
 }
 
 func start(t *testing.T, o setup) *node {
@@ -64,7 +65,8 @@ func start(t *testing.T, o setup) *node {
 	}
 	service := push.New(push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}, platforms, o.push)
 	service.Start()
-	if err := g.Listen(context.Background(), "127.0.0.1:0", gateway.Services{Push: service, Lifecycle: o.lifecycle}, o.modules...); err != nil {
+	o.services.Push, o.services.Lifecycle = service, o.lifecycle
+	if err := g.Listen(context.Background(), "127.0.0.1:0", o.services, o.modules...); err != nil {
 		t.Fatal(err)
 	}
 	n := &node{Gateway: g, t: t, push: service, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}
