@@ -20,6 +20,7 @@ func (c *Config) Check() error {
 		c.checkConnections(),
 		c.checkPlatforms(),
 		c.checkMergeWindows(),
+		c.checkBackends(),
 	)
 }
 
@@ -135,6 +136,7 @@ func (c *Config) Warnings() []string {
 	if strings.HasPrefix(c.Auth.JWT.JWKS, "http://") && !isLoopback(strings.TrimPrefix(c.Auth.JWT.JWKS, "http://")) {
 		out = append(out, "auth.jwt.jwks is fetched over http: whoever is on the way can replace the keys; use https")
 	}
+	out = append(out, c.backendWarnings()...)
 	if limit, err := openFiles(); err == nil && c.MaxConnections > connectionsWithin(limit) {
 		out = append(out, fmt.Sprintf("max-connections, %d, is more than the limit on open files, %d, leaves: %d; raise it with ulimit -n or LimitNOFILE",
 			c.MaxConnections, limit, connectionsWithin(limit)))
