@@ -26,6 +26,13 @@ var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
 }{
+	{"Groups", storetest.Groups},
+	{"GroupLists", storetest.GroupLists},
+	{"Members", storetest.Members},
+	{"JoinRequests", storetest.JoinRequests},
+	{"LargeGroup", storetest.LargeGroup},
+	{"Friends", storetest.Friends},
+	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
 }
 
