@@ -125,7 +125,7 @@ func (c *Config) Warnings() []string {
 	if c.MaxMessage > c.SendBuffer {
 		out = append(out, fmt.Sprintf("max-message, %s, is over send-buffer, %s: relaying such a message closes every receiver", c.MaxMessage, c.SendBuffer))
 	}
-	for _, key := range []string{"admin-key", "auth.jwt.key"} {
+	for _, key := range []string{"admin-key", "auth.jwt.key", "hooks.secret", "offline.secret"} {
 		if o, _ := byKey(optionTable(), key); c.source(key).layer == layerFlag && !strings.HasPrefix(c.text(o), "@") {
 			out = append(out, fmt.Sprintf("--%s on the command line is visible to every user of this machine; use %s or a value of the form @FILE", key, o.env))
 		}

@@ -24,6 +24,19 @@ type backendPorts struct {
 	Send   bot.Send       // how bots answer; required
 }
 
+// answerThrough is how bots answer: as a backend does that sends in their name.
+// service is asked at each answer, since chat is made after the bots it needs.
+func answerThrough(service func() *chat.Service) bot.Send {
+	identity := account.Identity{Key: "$bots", Scopes: account.ScopePush}
+	return func(ctx context.Context, a bot.Answer) error {
+		_, err := service().SendAs(ctx, identity, chat.SendAsRequest{
+			From:        a.From,
+			SendRequest: chat.SendRequest{Conv: a.Conv, Body: a.Body, ClientID: a.ClientID},
+		})
+		return err
+	}
+}
+
 // backends is everything that calls programs outside: hooks, bots and the
 // gateway for phones.
 type backends struct {
