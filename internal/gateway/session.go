@@ -17,17 +17,17 @@ const maxLoginFailures = 5
 // three are one allocation: a million of them is what the server is for.
 // Everything in it is owned by the connection's loop.
 type Session struct {
-	poller.Conn
-	login   hub.Session
-	gateway *Gateway
-	device  *string // DeviceId of the login; most clients give none
-	expires uint32  // unix seconds at which the token runs out; 0 is never
-	errors  uint16  // malformed frames in a row
-	refused uint8   // tokens refused
+	poller.Conn // its Faults are malformed frames in a row, its Refusals refused tokens
+	login       hub.Session
+	gateway     *Gateway
+	device      *string // DeviceId of the login; most clients give none
+	expires     uint32  // unix seconds at which the token runs out; 0 is never
+	rate        meter   // of its messages
 }
 
 // Opened implements poller.Handler.
 func (s *Session) Opened(_ *poller.Conn, h *poller.Handshake) {
+	s.rate.begin(s.Loop().Now())
 	s.SetDeadline(s.Loop().Now() + poller.Ticks(s.gateway.opts.LoginTimeout))
 	if h.Token != "" && s.gateway.verifier != nil {
 		s.loginByHandshake(h.Token, h.Query)
@@ -61,6 +61,7 @@ func (s *Session) Expired(*poller.Conn) {
 // it the next ping's and the token's end.
 func (s *Session) schedule() {
 	now, o := s.Loop().Now(), &s.gateway.opts
+	s.rate.settle(now)
 	at := s.Seen() + poller.Ticks(o.Heartbeat)
 	if o.Ping > 0 {
 		next := s.Seen() + poller.Ticks(o.Ping)

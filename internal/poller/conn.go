@@ -65,8 +65,13 @@ type Conn struct {
 	msgsOut  uint32
 	port     uint16
 	flags    flags
-	state    state
 	address  [16]byte
+	state    state
+
+	// The handler's own counts, which the poller leaves alone. They fill what
+	// would be padding, and the handler's struct is four bytes smaller for it.
+	Refusals uint8
+	Faults   uint16
 }
 
 // Stats are a connection's totals.
