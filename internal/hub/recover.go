@@ -115,24 +115,24 @@ func (m *memory) newestLocked(count, limit int) (n uint64) {
 
 // ReadHistory returns up to count messages after an offset, or with nil the
 // newest ones, as far as limit bytes reach but at least one. Where messages
-// after the offset are forgotten it begins with First. ok is false when the
-// topic has no history or nothing was published to it.
-func (h *Hub) ReadHistory(topic string, after *uint64, count, limit int) (p Past, ok bool) {
+// after the offset are forgotten it begins with First. Of a topic that isn't
+// remembered the position is zero.
+func (h *Hub) ReadHistory(topic string, after *uint64, count, limit int) Past {
 	if !h.Remembers(topic) {
-		return Past{}, false
+		return Past{}
 	}
 	m, unlock := h.lockMemory(topic, false)
 	defer unlock()
 	if m == nil {
-		return Past{Position: Position{Epoch: h.memories.epoch.Load()}, First: 1}, false
+		return Past{Position: Position{Epoch: h.memories.epoch.Load()}, First: 1}
 	}
 	m.trimLocked(h.opt.Now(), h.memoryBytes())
-	p = Past{Position: Position{m.last, m.epoch}, First: m.firstLocked()}
+	p := Past{Position: Position{m.last, m.epoch}, First: m.firstLocked()}
 	from := p.Offset - m.newestLocked(count, limit)
 	if after != nil {
 		from = min(max(*after, p.First-1), p.Offset)
 	}
 	p.After = from
 	p.Frames, _ = m.readLocked(from, count, limit)
-	return p, true
+	return p
 }

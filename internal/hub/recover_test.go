@@ -144,7 +144,7 @@ func TestJoinOfATopicThatIsNotRemembered(t *testing.T) {
 	if p.Recovered || p.Epoch != 0 || h.Subscribers("news") != 1 {
 		t.Errorf("%+v, %d subscribers", p, h.Subscribers("news"))
 	}
-	if _, ok := h.ReadHistory("news", nil, 5, 100); ok || h.Remembers("news") || h.Remembers("") || h.Remembers("$r") {
+	if p := h.ReadHistory("news", nil, 5, 100); p.Epoch != 0 || h.Remembers("news") || h.Remembers("") || h.Remembers("$r") {
 		t.Error("remembered")
 	}
 	if _, err := h.Join(&a.Session, strings.Repeat("r", 500), nil, 0); !errors.Is(err, hub.ErrTopicName) {
@@ -154,8 +154,8 @@ func TestJoinOfATopicThatIsNotRemembered(t *testing.T) {
 
 func TestReadHistory(t *testing.T) {
 	h := remember(t, newSteps(1), 5, hub.Options{})
-	if p, ok := h.ReadHistory("room", nil, 5, 100); ok || p.First != 1 || p.Epoch == 0 {
-		t.Errorf("before the first message: %+v, %v", p, ok)
+	if p := h.ReadHistory("room", nil, 5, 100); p.Offset != 0 || p.First != 1 || p.Epoch == 0 {
+		t.Errorf("before the first message: %+v", p)
 	}
 	for range 8 {
 		publish(t, h, "room") // 4 to 8 are remembered, 2 bytes each
@@ -177,8 +177,8 @@ func TestReadHistory(t *testing.T) {
 		"after the last":       {from(8), 2, 100, nil},
 		"after what will come": {from(1 << 63), 2, 100, nil},
 	} {
-		p, ok := h.ReadHistory("room", tc.after, tc.count, tc.limit)
-		if !ok || p.Offset != 8 || p.First != 4 || !slices.Equal(texts(p.Frames), tc.want) {
+		p := h.ReadHistory("room", tc.after, tc.count, tc.limit)
+		if p.Offset != 8 || p.First != 4 || !slices.Equal(texts(p.Frames), tc.want) {
 			t.Errorf("%s: %+v %q", name, p, texts(p.Frames))
 		}
 		if len(tc.want) > 0 && fmt.Sprint(p.After+1) != tc.want[0] {
@@ -191,8 +191,7 @@ func TestHistoryIsForgotten(t *testing.T) {
 	now := time.Unix(1000, 0)
 	clock := func() time.Time { return now }
 	old := func(h *hub.Hub, topic string) []string {
-		p, _ := h.ReadHistory(topic, nil, 100, 1<<20)
-		return texts(p.Frames)
+		return texts(h.ReadHistory(topic, nil, 100, 1<<20).Frames)
 	}
 	t.Run("by age", func(t *testing.T) {
 		h := newHub(t, newSteps(1), hub.Options{Now: clock, History: func(string) hub.History { return hub.History{Size: 9, For: time.Minute} }})
