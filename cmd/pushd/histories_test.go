@@ -20,7 +20,7 @@ func TestHistories(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", topic, got, want)
 		}
 	}
-	if got := (histories)(nil).of("x"); got.Size != 0 {
+	if got := histories(nil).of("x"); got.Size != 0 {
 		t.Error("no histories, and yet one")
 	}
 	for _, bad := range []string{"", "x", "=5", "x=", "x=-1", "x=10001", "x=5/", "x=5/0s", "x=5/169h", "x=5/1", "x=a"} {

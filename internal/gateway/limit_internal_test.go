@@ -18,7 +18,9 @@ func TestMeter(t *testing.T) {
 		steps       []step
 	}{
 		"burst, then rate": {100, 400, []step{
-			{0, 400, 400, 0, false}, {4, 100, 100, 0, false}, {4, 100, 100, 0, false},
+			{0, 400, 400, 0, false},
+			{4, 100, 100, 0, false},
+			{4, 100, 100, 0, false},
 			{0, 2, 1, 250 * time.Millisecond, false}, {40, 400, 400, 0, false},
 		}},
 		"full again and no more": {10, 20, []step{{0, 20, 20, 0, false}, {4000, 20, 20, 0, false}, {0, 1, 0, 250 * time.Millisecond, false}}},

@@ -98,12 +98,12 @@ func TestTopicRecovery(t *testing.T) {
 	if m := p.Data.Messages; m[0].Module != "push" || m[0].Data.N != 2 || m[0].Offset != 2 || m[2].Module != "topic" || m[2].Data.Data.N != 4 || m[2].Topic != "r1" {
 		t.Errorf("%+v", m)
 	}
-	for name, recover := range map[string]string{
+	for name, since := range map[string]string{
 		"another life": `{"offset":1,"epoch":"0000000000000001"}`,
 		"no epoch":     `{"offset":1}`,
 		"ahead":        `{"offset":5,"epoch":"` + at["epoch"].(string) + `"}`,
 	} {
-		if got := a.ok("topic", "Subscribe", `{"topic":"r1","recover":`+recover+`}`); got["recovered"] != false || fmt.Sprint(got["messages"]) != "[]" || got["offset"] != 4.0 {
+		if got := a.ok("topic", "Subscribe", `{"topic":"r1","recover":`+since+`}`); got["recovered"] != false || fmt.Sprint(got["messages"]) != "[]" || got["offset"] != 4.0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -149,11 +149,11 @@ func TestTopicRecoveryUnderLoad(t *testing.T) {
 					login = strings.TrimSuffix(login, "}") + `,"Resume":"` + session + `"}`
 				}
 				session = c.ok("robot", "Login", login)["session"].(string)
-				recover := ""
+				since := ""
 				if epoch != "" {
-					recover = fmt.Sprintf(`,"recover":{"offset":%d,"epoch":"%s"}`, last, epoch)
+					since = fmt.Sprintf(`,"recover":{"offset":%d,"epoch":"%s"}`, last, epoch)
 				}
-				c.send(`{"Module":"topic","Action":"Subscribe","Data":{"topic":"r1"` + recover + `}}`)
+				c.send(`{"Module":"topic","Action":"Subscribe","Data":{"topic":"r1"` + since + `}}`)
 				subscribed := false
 				for taken := 0; taken < 20 && last < publishers*messages; taken++ {
 					p := c.placed()

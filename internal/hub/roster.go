@@ -201,11 +201,13 @@ type RosterPage struct {
 // as OnlineUsers does, from after the cursor. It is empty where Options.Roster
 // doesn't ask for the users to be known. The error is ErrCursor.
 func (h *Hub) Roster(name string, limit int, cursor string) (page RosterPage, err error) {
-	after, ok := uint64(0), true
+	var after uint64
 	if cursor != "" {
-		if after, ok = parseHex(cursor); !ok {
+		hash, ok := parseHex(cursor)
+		if !ok {
 			return page, ErrCursor
 		}
+		after = hash
 	}
 	shard := h.topicShard(name)
 	shard.mu.Lock()

@@ -86,12 +86,13 @@ func TestTopicDigest(t *testing.T) {
 		n := newNode()
 		running(t, n, push.Options{})
 		long := []string{strings.Repeat("x", 100), strings.Repeat("y", 100)}
-		n.moves = []push.TopicChange{
-			{Topic: "a", Joined: []string{"ann"}, Users: 3, Subscribers: 4},
-			{Topic: "b", Left: []string{"bob"}, Users: 2, Subscribers: 2},
-			{Topic: "c", More: true, Users: 5000, Subscribers: 5000},
-			{Topic: "d", Joined: long, Users: 90_000, Subscribers: 100_000},
-		}
+		n.change(
+
+			push.TopicChange{Topic: "a", Joined: []string{"ann"}, Users: 3, Subscribers: 4},
+			push.TopicChange{Topic: "b", Left: []string{"bob"}, Users: 2, Subscribers: 2},
+			push.TopicChange{Topic: "c", More: true, Users: 5000, Subscribers: 5000},
+			push.TopicChange{Topic: "d", Joined: long, Users: 90_000, Subscribers: 100_000},
+		)
 		atTick()
 		now := time.Now().UnixMilli()
 		want := []string{

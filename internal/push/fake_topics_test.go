@@ -63,6 +63,13 @@ func (n *node) Roster(_ string, limit int, cursor string) (push.Roster, error) {
 	return push.Roster{Users: make([]push.OnlineUser, limit), Next: cursor, Count: 7, Subscribers: 9}, nil
 }
 
+// change is what TopicChanges tells next.
+func (n *node) change(all ...push.TopicChange) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.moves = all
+}
+
 func (n *node) TopicChanges() []push.TopicChange {
 	n.mu.Lock()
 	defer n.mu.Unlock()
