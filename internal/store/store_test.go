@@ -25,7 +25,13 @@ func TestMain(m *testing.M) {
 var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
-}{}
+}{
+	{"users", storetest.Users},
+	{"user pages", storetest.UserPages},
+	{"deleted users", storetest.DeletedUsers},
+	{"grants", storetest.Grants},
+	{"revocations", storetest.Revocations},
+}
 
 func TestSuites(t *testing.T) {
 	for _, suite := range suites {

@@ -1,8 +1,9 @@
 -- +goose Up
 -- Times are Unix milliseconds. Conversations are joined by number, as their keys are long.
 
+-- Ids of users are compared and listed by their bytes, whatever the database's collation.
 CREATE TABLE users (
-    id        TEXT PRIMARY KEY,
+    id        TEXT COLLATE "C" PRIMARY KEY,
     name      TEXT    NOT NULL DEFAULT '',
     avatar    TEXT    NOT NULL DEFAULT '',
     extra     TEXT    NOT NULL DEFAULT '',
@@ -36,6 +37,7 @@ CREATE TABLE revocations (
     before   BIGINT NOT NULL,
     expires  BIGINT NOT NULL
 );
+CREATE INDEX revocations_expires ON revocations (expires);
 
 CREATE TABLE conversations (
     id        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -127,6 +129,8 @@ CREATE TABLE groups (
     member_limit INTEGER NOT NULL,
     created      BIGINT  NOT NULL
 );
+CREATE UNIQUE INDEX groups_conversation ON groups (conversation);
+CREATE INDEX groups_owner ON groups (owner);
 
 CREATE TABLE join_requests (
     group_id TEXT   NOT NULL,
@@ -135,6 +139,7 @@ CREATE TABLE join_requests (
     time     BIGINT NOT NULL,
     PRIMARY KEY (group_id, "user")
 );
+CREATE INDEX join_requests_user ON join_requests ("user");
 
 CREATE TABLE friends (
     "user"  TEXT    NOT NULL,
@@ -146,6 +151,7 @@ CREATE TABLE friends (
     since   BIGINT  NOT NULL,
     PRIMARY KEY ("user", other)
 );
+CREATE INDEX friends_other ON friends (other);
 
 -- Words of text messages.
 CREATE TABLE words (

@@ -36,6 +36,7 @@ CREATE TABLE revocations (
     before   BIGINT NOT NULL,
     expires  BIGINT NOT NULL
 );
+CREATE INDEX revocations_expires ON revocations (expires);
 
 CREATE TABLE conversations (
     id        INTEGER PRIMARY KEY,
@@ -127,6 +128,8 @@ CREATE TABLE groups (
     member_limit INTEGER NOT NULL,
     created      BIGINT  NOT NULL
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX groups_conversation ON groups (conversation);
+CREATE INDEX groups_owner ON groups (owner);
 
 CREATE TABLE join_requests (
     group_id TEXT   NOT NULL,
@@ -135,6 +138,7 @@ CREATE TABLE join_requests (
     time     BIGINT NOT NULL,
     PRIMARY KEY (group_id, "user")
 ) WITHOUT ROWID;
+CREATE INDEX join_requests_user ON join_requests ("user");
 
 CREATE TABLE friends (
     "user"  TEXT    NOT NULL,
@@ -146,6 +150,7 @@ CREATE TABLE friends (
     since   BIGINT  NOT NULL,
     PRIMARY KEY ("user", other)
 ) WITHOUT ROWID;
+CREATE INDEX friends_other ON friends (other);
 
 -- Words of text messages. The row's number is the conversation's and the seq, made one.
 CREATE VIRTUAL TABLE words USING fts5 (text, conversation UNINDEXED, seq UNINDEXED, tokenize = 'unicode61');
