@@ -50,6 +50,7 @@ type UserChange struct {
 	Extra    *json.RawMessage `json:"extra,omitempty"`
 	Disabled *bool            `json:"disabled,omitempty"`
 	Hash     *string          `json:"-"`
+	OldHash  *string          `json:"-"` // change only while this is the hash: 409 otherwise
 }
 
 // Store keeps users and what they logged in with. Errors are *codec.Error: 404

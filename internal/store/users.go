@@ -166,8 +166,16 @@ func (s *Store) ChangeUser(ctx context.Context, id string, c account.UserChange)
 	if len(sets) == 0 {
 		return s.User(ctx, id)
 	}
+	where := `id = $1`
+	if c.OldHash != nil {
+		args = append(args, *c.OldHash)
+		where += fmt.Sprintf(" AND hash = $%d", len(args))
+	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		u, err = oneUser(tx.QueryRowContext(ctx, `UPDATE users SET `+strings.Join(sets, ", ")+` WHERE id = $1 RETURNING `+userColumns, args...), id)
+		u, err = oneUser(tx.QueryRowContext(ctx, `UPDATE users SET `+strings.Join(sets, ", ")+` WHERE `+where+` RETURNING `+userColumns, args...), id)
+		if c.OldHash != nil && codec.AsError(err) != nil && codec.AsError(err).Code == codec.CodeNotFound {
+			return codec.Errorf(codec.CodeConflict, "the password was changed meanwhile")
+		}
 		return err
 	})
 	return u, err
