@@ -1,5 +1,7 @@
 package account
 
+import "context"
+
 // HoldHasher takes every turn to compute a password, until the function that it
 // returns is called.
 func (s *Service) HoldHasher() (release func()) {
@@ -31,3 +33,13 @@ func (s *Service) Known(user string) bool {
 	_, ok := s.entrance.known.get(user)
 	return ok
 }
+
+// EntranceWaiting is how many users wait to be asked for.
+func (s *Service) EntranceWaiting() int {
+	s.entrance.mu.Lock()
+	defer s.entrance.mu.Unlock()
+	return len(s.entrance.waiting)
+}
+
+// Sweep does the housekeeping that Run does every minute.
+func (s *Service) Sweep(ctx context.Context) { s.clean(ctx) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,14 @@ import (
 	"pushd/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := storetest.Stop(); err != nil {
+			code = 1
+		}
+		os.Exit(code)
+	}))
+}
 
 // ownKey is what nodes of the tests sign with.
 const ownKey = "0123456789abcdef0123456789abcdef"

@@ -29,7 +29,7 @@ import (
 // A device that the user is logged in with is counted by itself, in place of the
 // pair: guesses from the same address don't lock it.
 type LockoutOptions struct {
-	Free         int           // 5
+	Free         int           // 10
 	MaxWait      time.Duration // 15 min
 	AddressBurst int           // 100
 	AddressEvery time.Duration // 3 s
@@ -49,7 +49,7 @@ func (o LockoutOptions) withDefaults() LockoutOptions {
 		field *int
 		value int
 	}{
-		{&o.Free, 5}, {&o.AddressBurst, 100}, {&o.UserBurst, 20}, {&o.Registrations, 30}, {&o.Entries, 1 << 16},
+		{&o.Free, 10}, {&o.AddressBurst, 100}, {&o.UserBurst, 20}, {&o.Registrations, 30}, {&o.Entries, 1 << 16},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

@@ -51,8 +51,8 @@ func TestThousandGuesses(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if codes[401] != 5 || codes[429] != 995 {
-				t.Errorf("%v, want 5 looked at", codes)
+			if codes[401] != 10 || codes[429] != 990 {
+				t.Errorf("%v, want 10 looked at", codes)
 			}
 			n.login(home, "alice", "") // where she always is
 			n.login(from("203.0.113.9"), "alice", "")
@@ -67,7 +67,7 @@ func TestWaitsGrow(t *testing.T) {
 	n := start(t, account.Options{})
 	n.user("alice")
 	var waits []time.Duration
-	for guesses := 0; guesses < 18; {
+	for guesses := 0; guesses < 23; {
 		switch c, wait := n.guess(away, "alice", ""); c {
 		case 401:
 			guesses++
@@ -86,13 +86,13 @@ func TestWaitsGrow(t *testing.T) {
 	}
 	n.clock.add(15 * time.Minute)
 	n.login(away, "alice", "")
-	for range 5 {
+	for range 10 {
 		if c, _ := n.guess(away, "alice", ""); c != 401 {
 			t.Error("a right password doesn't wipe the slate:", c)
 		}
 	}
 	n.clock.add(16 * time.Minute)
-	for range 5 {
+	for range 10 {
 		if c, _ := n.guess(away, "alice", ""); c != 401 {
 			t.Error("time doesn't wipe the slate:", c)
 		}
@@ -154,7 +154,7 @@ func TestSameAddress(t *testing.T) {
 		c, _ := n.guess(home, "alice", "d2f1c0de-a-device")
 		codes[c]++
 	}
-	if codes[401] > 5 {
+	if codes[401] > 10 {
 		t.Errorf("%v", codes)
 	}
 }

@@ -146,12 +146,23 @@ func (s *Service) Run(ctx context.Context) {
 				}
 			}
 		case <-clean.C:
-			s.guard.sweep()
-			if _, err := s.store.ExpireGrants(ctx, s.now(), cleanBatch); err != nil && ctx.Err() == nil {
-				s.log.Warn("what ran out could not be removed", slog.Any("error", err))
-			}
+			s.clean(ctx)
 		case <-flush.C:
 			s.writeSeen(ctx)
+		}
+	}
+}
+
+// clean removes what ran out.
+func (s *Service) clean(ctx context.Context) {
+	s.guard.sweep()
+	for ctx.Err() == nil {
+		n, err := s.store.ExpireGrants(ctx, s.now(), cleanBatch)
+		if err != nil {
+			s.log.Warn("what ran out could not be removed", slog.Any("error", err))
+		}
+		if err != nil || n < cleanBatch {
+			return
 		}
 	}
 }

@@ -27,10 +27,13 @@ var suites = []struct {
 	run  func(*testing.T, *store.Store)
 }{
 	{"users", storetest.Users},
+	{"external users", storetest.ExternalUsers},
 	{"user pages", storetest.UserPages},
 	{"deleted users", storetest.DeletedUsers},
 	{"grants", storetest.Grants},
+	{"rotation", storetest.Rotation},
 	{"revocations", storetest.Revocations},
+	{"revocation order", storetest.RevocationOrder},
 }
 
 func TestSuites(t *testing.T) {

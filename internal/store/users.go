@@ -19,22 +19,30 @@ var _ account.Store = (*Store)(nil)
 
 const userColumns = `id, name, avatar, extra, hash, bot, disabled, external, created, last_seen`
 
-// scanner is a row, or the one of many that is at hand.
-type scanner interface{ Scan(dest ...any) error }
-
-func scanUser(row scanner) (account.User, error) {
-	var u account.User
-	var extra string
-	err := row.Scan(&u.ID, &u.Name, &u.Avatar, &extra, &u.Hash, &u.Bot, &u.Disabled, &u.External, &u.Created, &u.LastSeen)
-	if extra != "" {
-		u.Extra = json.RawMessage(extra)
-	}
-	return u, err
+func userFields(u *account.User) []any {
+	return []any{&u.ID, &u.Name, &u.Avatar, (*jsonText)(&u.Extra), &u.Hash, &u.Bot, &u.Disabled, &u.External, &u.Created, &u.LastSeen}
 }
 
-// oneUser is scanUser with 404 for no row.
-func oneUser(row scanner, id string) (account.User, error) {
-	u, err := scanUser(row)
+// jsonText is JSON in a column of text, "" for none.
+type jsonText json.RawMessage
+
+// Scan implements sql.Scanner.
+func (j *jsonText) Scan(value any) error {
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("a column of text holds a %T", value)
+	}
+	*j = nil
+	if text != "" {
+		*j = jsonText(text)
+	}
+	return nil
+}
+
+// oneUser reads a user, or is 404.
+func oneUser(row *sql.Row, id string) (account.User, error) {
+	var u account.User
+	err := row.Scan(userFields(&u)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return account.User{}, codec.Errorf(codec.CodeNotFound, "there is no user %.128q", id)
 	}
@@ -92,10 +100,7 @@ func (s *Store) Users(ctx context.Context, ids []string) ([]account.User, error)
 	err := chunked(ids, func(part []string) error {
 		names, args := numbered(nil, part)
 		rows, err := s.reads.QueryContext(ctx, `SELECT `+userColumns+` FROM users WHERE id IN (`+names+`)`, args...)
-		if err != nil {
-			return err
-		}
-		users, err := scanUsers(rows)
+		users, err := scanAll(rows, err, userFields)
 		found = append(found, users...)
 		return err
 	})
@@ -103,19 +108,6 @@ func (s *Store) Users(ctx context.Context, ids []string) ([]account.User, error)
 		return nil, s.failure(err)
 	}
 	return found, nil
-}
-
-func scanUsers(rows *sql.Rows) ([]account.User, error) {
-	users := []account.User{}
-	for rows.Next() {
-		u, err := scanUser(rows)
-		if err != nil {
-			rows.Close()
-			return nil, err
-		}
-		users = append(users, u)
-	}
-	return users, rows.Err() // Next has closed them
 }
 
 // lastRune is behind every character that an id may have.
@@ -129,10 +121,7 @@ func (s *Store) ListUsers(ctx context.Context, prefix string, limit int, cursor 
 	}
 	rows, err := s.reads.QueryContext(ctx, `SELECT `+userColumns+` FROM users WHERE id > $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4`,
 		after, prefix, prefix+lastRune, limit+1)
-	if err != nil {
-		return nil, "", s.failure(err)
-	}
-	users, err := scanUsers(rows)
+	users, err := scanAll(rows, err, userFields)
 	if err != nil {
 		return nil, "", s.failure(err)
 	}
