@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/hub"
 	"pushd/internal/metrics"
@@ -76,6 +77,7 @@ type Gateway struct {
 	table     *router.Table[*Session]
 	lifecycle Lifecycle // nil: nobody is asked
 	presence  func(user string, platform account.Platform, online bool)
+	chat      *chat.Service // nil without a store
 	loops     []loopState
 
 	// The two requests of which there are most.
@@ -130,6 +132,7 @@ func (g *Gateway) Listen(ctx context.Context, addr string, services Services, mo
 	g.lifecycle = services.Lifecycle
 	g.table = routes(g, services, modules)
 	g.presence = services.Push.Presence
+	g.chat = services.Chat
 	g.workers = startWorkers(g, g.opts.Workers, g.opts.WorkerQueue)
 	g.describe()
 	return g.server.Listen(ctx, addr)

@@ -30,10 +30,19 @@ var suites = []struct {
 	{"external users", storetest.ExternalUsers},
 	{"user pages", storetest.UserPages},
 	{"deleted users", storetest.DeletedUsers},
+	{"inherited groups", storetest.InheritedGroups},
 	{"grants", storetest.Grants},
 	{"rotation", storetest.Rotation},
 	{"revocations", storetest.Revocations},
 	{"revocation order", storetest.RevocationOrder},
+	{"Groups", storetest.Groups},
+	{"GroupLists", storetest.GroupLists},
+	{"Members", storetest.Members},
+	{"JoinRequests", storetest.JoinRequests},
+	{"LargeGroup", storetest.LargeGroup},
+	{"Friends", storetest.Friends},
+	{"FriendLists", storetest.FriendLists},
+	{"push tokens", storetest.PushTokens},
 }
 
 func TestSuites(t *testing.T) {

@@ -191,6 +191,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 			`DELETE FROM friends WHERE "user" = $1`,
 			`DELETE FROM friends WHERE other = $1`,
 			`DELETE FROM grants WHERE "user" = $1`,
+			`DELETE FROM push_tokens WHERE "user" = $1`,
 		} {
 			if _, err := tx.ExecContext(ctx, statement, id); err != nil {
 				return err

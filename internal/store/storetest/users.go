@@ -3,13 +3,13 @@ package storetest
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/store"
 )
@@ -22,13 +22,6 @@ func code(err error) int {
 	return 0
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err, errors.Unwrap(err))
-	}
-}
-
 // Users is accounts: made, changed, listed, deleted.
 func Users(t *testing.T, s *store.Store) {
 	ctx := t.Context()
@@ -36,7 +29,7 @@ func Users(t *testing.T, s *store.Store) {
 		ID: "alice", Name: "Alice 🦊", Avatar: "https://x/a.png", Extra: json.RawMessage(`{"a":1}`), Hash: "$argon2id$…",
 		Bot: true, Created: 1_793_000_000_000, LastSeen: 5,
 	}
-	must(t, s.CreateUser(ctx, alice))
+	wantNone(t, s.CreateUser(ctx, alice))
 	if err := s.CreateUser(ctx, account.User{ID: "alice"}); code(err) != codec.CodeConflict {
 		t.Errorf("twice: %v", err)
 	}
@@ -72,10 +65,10 @@ func Users(t *testing.T, s *store.Store) {
 // ExternalUsers are made where they are missing.
 func ExternalUsers(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.CreateUser(ctx, account.User{ID: "alice", Created: 1}))
-	must(t, s.EnsureUsers(ctx, []string{"bob", "alice", "carol", "bob"}, 7))
-	must(t, s.EnsureUsers(ctx, nil, 8))
-	must(t, s.EnsureUsers(ctx, []string{"bob"}, 9))
+	wantNone(t, s.CreateUser(ctx, account.User{ID: "alice", Created: 1}))
+	wantNone(t, s.EnsureUsers(ctx, []string{"bob", "alice", "carol", "bob"}, 7))
+	wantNone(t, s.EnsureUsers(ctx, nil, 8))
+	wantNone(t, s.EnsureUsers(ctx, []string{"bob"}, 9))
 	users, err := s.Users(ctx, []string{"bob", "nobody", "alice"})
 	if err != nil || len(users) != 2 {
 		t.Fatal(users, err)
@@ -85,9 +78,9 @@ func ExternalUsers(t *testing.T, s *store.Store) {
 			t.Errorf("%+v", u)
 		}
 	}
-	must(t, s.SeenUsers(ctx, map[string]int64{"alice": 100, "bob": 50, "nobody": 1}))
-	must(t, s.SeenUsers(ctx, map[string]int64{"alice": 90}))
-	must(t, s.SeenUsers(ctx, nil))
+	wantNone(t, s.SeenUsers(ctx, map[string]int64{"alice": 100, "bob": 50, "nobody": 1}))
+	wantNone(t, s.SeenUsers(ctx, map[string]int64{"alice": 90}))
+	wantNone(t, s.SeenUsers(ctx, nil))
 	if got, err := s.User(ctx, "alice"); err != nil || got.LastSeen != 100 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -97,7 +90,7 @@ func ExternalUsers(t *testing.T, s *store.Store) {
 func UserPages(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	ids := []string{"B", "a", "a%", "a_b", "aa", "a\U0001F98A", "b", "bot:echo", "É", "日本"}
-	must(t, s.EnsureUsers(ctx, ids, 1))
+	wantNone(t, s.EnsureUsers(ctx, ids, 1))
 	slices.Sort(ids)
 	for _, c := range []struct {
 		prefix string
@@ -133,13 +126,13 @@ func UserPages(t *testing.T, s *store.Store) {
 	}
 }
 
-// DeletedUsers leave nothing behind but what they sent, and no group without an owner.
+// DeletedUsers leave nothing behind but what they sent.
 func DeletedUsers(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.EnsureUsers(ctx, []string{"alice", "bob"}, 1))
-	must(t, s.CreateGrant(ctx, account.Grant{ID: "g1", User: "alice", Hash: []byte{1}, Expires: 100}))
-	must(t, s.CreateGrant(ctx, account.Grant{ID: "g2", User: "bob", Hash: []byte{1}, Expires: 100}))
-	must(t, s.DeleteUser(ctx, "alice"))
+	wantNone(t, s.EnsureUsers(ctx, []string{"alice", "bob"}, 1))
+	wantNone(t, s.CreateGrant(ctx, account.Grant{ID: "g1", User: "alice", Hash: []byte{1}, Expires: 100}))
+	wantNone(t, s.CreateGrant(ctx, account.Grant{ID: "g2", User: "bob", Hash: []byte{1}, Expires: 100}))
+	wantNone(t, s.DeleteUser(ctx, "alice"))
 	if err := s.DeleteUser(ctx, "alice"); code(err) != codec.CodeNotFound {
 		t.Errorf("twice: %v", err)
 	}
@@ -154,6 +147,35 @@ func DeletedUsers(t *testing.T, s *store.Store) {
 	}
 }
 
+// InheritedGroups go to the highest and oldest of the members that a deleted
+// owner leaves.
+func InheritedGroups(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	wantNone(t, s.EnsureUsers(ctx, []string{"olga"}, 1))
+	must(s.CreateGroup(ctx, team("olga"), []string{"mike", "mia"}, 0, 0))(t)
+	wantNone(t, s.SetRole(ctx, "team", "mia", chat.RoleAdmin, 5))
+	alone := team("olga")
+	alone.ID = "alone"
+	must(s.CreateGroup(ctx, alone, nil, 0, 0))(t)
+	guest := team("mike")
+	guest.ID = "guest"
+	must(s.CreateGroup(ctx, guest, []string{"olga"}, 0, 0))(t)
+
+	wantNone(t, s.DeleteUser(ctx, "olga"))
+	for id, want := range map[string]struct {
+		owner   string
+		members []string
+	}{
+		"team": {"mia", []string{"mia", "mike"}}, "alone": {"", nil}, "guest": {"mike", []string{"mike"}},
+	} {
+		g, m, err := s.Place(ctx, id, want.owner)
+		if err != nil || g.Owner != want.owner || g.Members != len(want.members) || want.owner != "" && m.Role != chat.RoleOwner {
+			t.Errorf("%s: %+v %+v %v", id, g, m, err)
+		}
+		wantNames(t, must(s.MemberIDs(ctx, id))(t), want.members...)
+	}
+}
+
 // Grants is what users logged in with.
 func Grants(t *testing.T, s *store.Store) {
 	ctx := t.Context()
@@ -161,10 +183,10 @@ func Grants(t *testing.T, s *store.Store) {
 		ID: "01A", User: "alice", Device: "phone", Platform: "ios", Address: "192.0.2.1",
 		Hash: []byte{0, 1, 255}, Created: 10, Used: 10, Expires: 1000,
 	}
-	must(t, s.CreateGrant(ctx, one))
+	wantNone(t, s.CreateGrant(ctx, one))
 	two := one
 	two.ID, two.Created, two.Expires = "01B", 20, 50
-	must(t, s.CreateGrant(ctx, two))
+	wantNone(t, s.CreateGrant(ctx, two))
 	got, err := s.Grant(ctx, "01A")
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(one) {
 		t.Errorf("%+v, %v", got, err)
@@ -177,19 +199,19 @@ func Grants(t *testing.T, s *store.Store) {
 		t.Errorf("%v, %v", none, err)
 	}
 
-	must(t, s.DeleteGrants(ctx, "bob", "01A"))
+	wantNone(t, s.DeleteGrants(ctx, "bob", "01A"))
 	if n, err := s.ExpireGrants(ctx, 50, 10); err != nil || n != 1 {
 		t.Errorf("expired %d, %v", n, err)
 	}
 	if all, err = s.Grants(ctx, "alice"); err != nil || len(all) != 1 || all[0].ID != "01A" {
 		t.Errorf("another user deletes nothing, and time does: %+v, %v", all, err)
 	}
-	must(t, s.CreateGrant(ctx, two))
-	must(t, s.DeleteGrants(ctx, "alice", "01B", "none"))
+	wantNone(t, s.CreateGrant(ctx, two))
+	wantNone(t, s.DeleteGrants(ctx, "alice", "01B", "none"))
 	if all, err = s.Grants(ctx, "alice"); err != nil || len(all) != 1 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	must(t, s.DeleteGrants(ctx, "alice"))
+	wantNone(t, s.DeleteGrants(ctx, "alice"))
 	if all, err = s.Grants(ctx, "alice"); err != nil || len(all) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -199,7 +221,7 @@ func Grants(t *testing.T, s *store.Store) {
 func Rotation(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	one := account.Grant{ID: "01A", User: "alice", Hash: []byte{0, 1, 255}, Expires: 1000}
-	must(t, s.CreateGrant(ctx, one))
+	wantNone(t, s.CreateGrant(ctx, one))
 	var wg sync.WaitGroup
 	codes := make(chan int, 8)
 	for i := range 8 {
@@ -229,8 +251,8 @@ func Rotation(t *testing.T, s *store.Store) {
 // Revocations come in the order of their ids, as long as they hold.
 func Revocations(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.Revoke(ctx))
-	must(t, s.Revoke(ctx, account.Revocation{Grant: "g1", User: "alice", Before: 5, Expires: 100}, account.Revocation{User: "bob", Before: 6, Expires: 200}))
+	wantNone(t, s.Revoke(ctx))
+	wantNone(t, s.Revoke(ctx, account.Revocation{Grant: "g1", User: "alice", Before: 5, Expires: 100}, account.Revocation{User: "bob", Before: 6, Expires: 200}))
 	got, err := s.Revocations(ctx, 0, 50)
 	if err != nil || len(got) != 2 || got[0].ID >= got[1].ID || got[0].Grant != "g1" || got[0].User != "alice" || got[0].Before != 5 || got[0].Expires != 100 || got[1].Grant != "" {
 		t.Fatalf("%+v, %v", got, err)

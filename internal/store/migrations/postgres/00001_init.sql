@@ -153,6 +153,17 @@ CREATE TABLE friends (
 );
 CREATE INDEX friends_other ON friends (other);
 
+CREATE TABLE push_tokens (
+    "user"   TEXT   NOT NULL,
+    device   TEXT   NOT NULL,
+    provider TEXT   NOT NULL,
+    platform TEXT   NOT NULL,
+    token    TEXT   NOT NULL,
+    time     BIGINT NOT NULL,
+    PRIMARY KEY ("user", device)
+);
+CREATE UNIQUE INDEX push_tokens_token ON push_tokens (provider, token);
+
 -- Words of text messages.
 CREATE TABLE words (
     conversation BIGINT   NOT NULL,

@@ -152,5 +152,16 @@ CREATE TABLE friends (
 ) WITHOUT ROWID;
 CREATE INDEX friends_other ON friends (other);
 
+CREATE TABLE push_tokens (
+    "user"   TEXT   NOT NULL,
+    device   TEXT   NOT NULL,
+    provider TEXT   NOT NULL,
+    platform TEXT   NOT NULL,
+    token    TEXT   NOT NULL,
+    time     BIGINT NOT NULL,
+    PRIMARY KEY ("user", device)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX push_tokens_token ON push_tokens (provider, token);
+
 -- Words of text messages. The row's number is the conversation's and the seq, made one.
 CREATE VIRTUAL TABLE words USING fts5 (text, conversation UNINDEXED, seq UNINDEXED, tokenize = 'unicode61');
