@@ -14,9 +14,11 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pushd/internal/account"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
+	"pushd/internal/offline"
 )
 
 // PublicOptions are the knobs of a Public; the zero value of each works.
@@ -44,7 +46,9 @@ type Users interface {
 
 // Services are what a public door can offer; what is nil is not there.
 type Services struct {
-	Chat *chat.Service
+	Chat    *chat.Service
+	Offline *offline.Service
+	Bots    *bot.Bots
 }
 
 const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -94,6 +98,12 @@ func userRoutes(s Services) []route {
 	if s.Chat != nil {
 		routes = append(routes, chatRoutes(s.Chat)...)
 		routes = append(routes, groupRoutes(s.Chat)...)
+	}
+	if s.Offline != nil {
+		routes = append(routes, pushTokenRoutes(s.Offline)...)
+	}
+	if s.Bots != nil {
+		routes = append(routes, botRoutes(s.Bots)...)
 	}
 	return routes
 }

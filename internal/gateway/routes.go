@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"pushd/internal/account"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
+	"pushd/internal/offline"
 	"pushd/internal/push"
 	"pushd/internal/router"
 )
@@ -21,8 +23,10 @@ type Module func(*Table, *push.Service)
 
 // Services are what clients reach through the table; what is nil is not there.
 type Services struct {
-	Push *push.Service // required
-	Chat *chat.Service
+	Push    *push.Service // required
+	Chat    *chat.Service
+	Offline *offline.Service
+	Bots    *bot.Bots
 	// Lifecycle takes part in logins; nobody does if nil.
 	Lifecycle Lifecycle
 }
@@ -105,6 +109,15 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 			"Block":   Serve(c.FriendBlock),
 			"List":    Serve(c.FriendList),
 		})
+	}
+	if services.Offline != nil {
+		t.Register("push", Handlers{
+			"Register":   Serve(services.Offline.Register),
+			"Unregister": Serve(services.Offline.Unregister),
+		})
+	}
+	if services.Bots != nil {
+		t.Register("bot", Handlers{"List": Serve(services.Bots.List).Inline()})
 	}
 	for _, m := range modules {
 		m(t, p)
