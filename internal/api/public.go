@@ -16,6 +16,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/files"
 	"pushd/internal/metrics"
 )
 
@@ -44,7 +45,8 @@ type Users interface {
 
 // Services are what a public door can offer; what is nil is not there.
 type Services struct {
-	Chat *chat.Service
+	Chat  *chat.Service
+	Files *files.Service
 }
 
 const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -95,12 +97,20 @@ func userRoutes(s Services) []route {
 		routes = append(routes, chatRoutes(s.Chat)...)
 		routes = append(routes, groupRoutes(s.Chat)...)
 	}
+	if s.Files != nil {
+		routes = append(routes, fileRoutes(s.Files)...)
+	}
 	return routes
 }
 
-// authenticate finds out whose token a request came with.
-func (p *Public) authenticate(r *request) error {
-	scheme, token, _ := bytes.Cut(r.http.Request.Header.Peek("Authorization"), []byte(" "))
+// authenticate finds out whose token a request came with, or whose link.
+func (p *Public) authenticate(r *request) (err error) {
+	header := r.http.Request.Header.Peek("Authorization")
+	if len(header) == 0 && r.route.link != nil {
+		r.identity, err = r.route.link(r)
+		return err
+	}
+	scheme, token, _ := bytes.Cut(header, []byte(" "))
 	if !bytes.EqualFold(scheme, []byte("Bearer")) || len(token) == 0 {
 		return codec.Errorf(codec.CodeUnauthorized, "a token is needed: Authorization: Bearer <token>")
 	}
@@ -121,7 +131,7 @@ func (p *Public) cors(r *request) bool {
 	allowed := origin != "" && p.allow(origin, string(r.http.Host()))
 	if allowed {
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
+		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, ETag, Content-Range, Content-Disposition")
 	}
 	if string(r.http.Method()) != fasthttp.MethodOptions {
 		return false
@@ -131,7 +141,7 @@ func (p *Public) cors(r *request) bool {
 		h.Set("Allow", publicMethods)
 		if allowed {
 			h.Set("Access-Control-Allow-Methods", publicMethods)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id, Range, If-Range")
 			h.Set("Access-Control-Max-Age", "600")
 		}
 		r.http.SetStatusCode(fasthttp.StatusNoContent)
