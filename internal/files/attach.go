@@ -5,8 +5,11 @@ import (
 	"strings"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 )
+
+var _ chat.Files = (*Service)(nil)
 
 // Attach lets the members of a conversation read the files that a message about
 // to be sent to it carries, and keeps them from being cleaned away. URLs that are
@@ -48,26 +51,15 @@ func (s *Service) Attach(ctx context.Context, id account.Identity, conv string, 
 	return s.store.AttachFiles(ctx, ids, conv)
 }
 
-// noticesOf is the key of a user's notices, which he alone is in.
-func noticesOf(user string) string { return "n:" + escapeUser(user) }
-
-// escapeUser is how a user id stands in the key of a conversation.
-func escapeUser(user string) string {
-	return strings.NewReplacer("%", "%25", ":", "%3A").Replace(user)
-}
-
 // mayPost tells whether a user may link a file to a conversation: he is one of
-// the two of a single chat, also before its first message, or a member.
+// the two of a single chat, also before its first message, or a member of a group.
 func (s *Service) mayPost(ctx context.Context, user, conv string) error {
-	kind, rest, _ := strings.Cut(conv, ":")
-	if kind == "s" {
-		if a, b, ok := strings.Cut(rest, ":"); ok && (a == escapeUser(user) || b == escapeUser(user)) {
-			return nil
-		}
-	}
-	if kind == "g" {
-		in, err := s.store.InConversation(ctx, user, conv)
-		if err != nil || in {
+	kind, a, b, _ := chat.ParseKey(conv)
+	switch {
+	case kind == chat.KindSingle && (a == user || b == user):
+		return nil
+	case kind == chat.KindGroup:
+		if in, err := s.store.InConversation(ctx, user, conv); err != nil || in {
 			return err
 		}
 	}

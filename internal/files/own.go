@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 )
 
 // ListRequest asks for a page of one's own files.
@@ -26,9 +25,6 @@ type ListReply struct {
 func (s *Service) List(ctx context.Context, id account.Identity, r ListRequest) (ListReply, error) {
 	if err := userOnly(id); err != nil {
 		return ListReply{}, err
-	}
-	if r.Cursor != "" && checkID(r.Cursor) != nil {
-		return ListReply{}, codec.Errorf(codec.CodeMalformed, "this cursor is none of ours")
 	}
 	if r.Limit == 0 {
 		r.Limit = 50

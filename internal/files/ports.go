@@ -38,7 +38,8 @@ type Records interface {
 	AttachFiles(ctx context.Context, ids []string, conv string) error
 	// FileLinks are the conversations that a file is linked to, ascending, at most limit.
 	FileLinks(ctx context.Context, id string, limit int) ([]string, error)
-	// FilesOf are a user's own, newest first, and how many bytes count for his quota.
+	// FilesOf are a user's own, newest first, and how many bytes count for his quota; 400
+	// for a cursor that isn't one.
 	FilesOf(ctx context.Context, user string, limit int, cursor string) (page []File, next string, used int64, err error)
 	// InConversation tells whether the user is a member of it.
 	InConversation(ctx context.Context, user, conv string) (bool, error)

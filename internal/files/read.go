@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 )
 
@@ -88,7 +89,7 @@ func (s *Service) readable(ctx context.Context, id account.Identity, file string
 	if err := checkID(file); err != nil {
 		return File{}, err
 	}
-	f, may, err := s.store.ReadableFile(ctx, file, id.User, noticesOf(id.User))
+	f, may, err := s.store.ReadableFile(ctx, file, id.User, chat.NoticeKey(id.User))
 	if err != nil {
 		return File{}, err
 	}

@@ -105,7 +105,7 @@ func (s *Store) CondemnFile(ctx context.Context, id string) error {
 // as their index has it.
 func (s *Store) CondemnStale(ctx context.Context, uploading, unattached int64, limit int) ([]string, error) {
 	const stale = `(state <> 1 OR NOT attached) AND (state = 2 OR state = 0 AND created < $1 OR state = 1 AND created < $2)`
-	found, err := fileNames(s.reads.QueryContext(ctx, `SELECT id FROM files WHERE `+stale+` ORDER BY created LIMIT $3`, uploading, unattached, limit))
+	found, err := textColumn(ctx, s.reads, `SELECT id FROM files WHERE `+stale+` ORDER BY created LIMIT $3`, uploading, unattached, limit)
 	if err != nil || len(found) == 0 {
 		return nil, s.failure(err)
 	}
@@ -209,34 +209,28 @@ func (s *Store) AttachFiles(ctx context.Context, ids []string, conv string) erro
 
 // FileLinks implements files.Records.
 func (s *Store) FileLinks(ctx context.Context, id string, limit int) ([]string, error) {
-	found, err := fileNames(s.reads.QueryContext(ctx, `SELECT conv FROM file_links WHERE file = $1 ORDER BY conv LIMIT $2`, id, limit))
+	found, err := textColumn(ctx, s.reads, `SELECT conv FROM file_links WHERE file = $1 ORDER BY conv LIMIT $2`, id, limit)
 	return found, s.failure(err)
 }
 
-// FilesOf implements files.Records. The cursor is the id of the last one.
+// FilesOf implements files.Records.
 func (s *Store) FilesOf(ctx context.Context, user string, limit int, cursor string) (page []files.File, next string, used int64, err error) {
+	before, err := afterName(cursor)
+	if err != nil {
+		return nil, "", 0, err
+	}
 	err = s.reads.QueryRowContext(ctx, `SELECT COALESCE(SUM(bytes), 0) FROM file_usage WHERE "user" = $1`, user).Scan(&used)
 	if err != nil {
 		return nil, "", 0, s.failure(err)
 	}
 	rows, err := s.reads.QueryContext(ctx, `SELECT `+fileColumns+` FROM files f
-		WHERE f.owner = $1 AND f.state = $2 AND (f.id < $3 OR $3 = '') ORDER BY f.id DESC LIMIT $4`, user, fileWhole, cursor, limit+1)
+		WHERE f.owner = $1 AND f.state = $2 AND (f.id < $3 OR $3 = '') ORDER BY f.id DESC LIMIT $4`, user, fileWhole, before, limit+1)
+	found, err := scanAll(rows, err, filePlaces)
 	if err != nil {
 		return nil, "", 0, s.failure(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var f files.File
-		if err := rows.Scan(filePlaces(&f)...); err != nil {
-			return nil, "", 0, s.failure(err)
-		}
-		page = append(page, f)
-	}
-	if len(page) > limit {
-		page = page[:limit]
-		next = page[limit-1].ID
-	}
-	return page, next, used, s.failure(rows.Err())
+	page, next = cutPage(found, limit, func(f files.File) string { return f.ID })
+	return page, next, used, nil
 }
 
 // InConversation implements files.Records.
@@ -244,20 +238,4 @@ func (s *Store) InConversation(ctx context.Context, user, conv string) (in bool,
 	err = s.reads.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM conversations c JOIN members m ON m.conversation = c.id
 		WHERE c.key = $1 AND m."user" = $2)`, conv, user).Scan(&in)
 	return in, s.failure(err)
-}
-
-// fileNames reads rows of one text.
-func fileNames(rows *sql.Rows, err error) (names []string, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
 }

@@ -34,6 +34,7 @@ var suites = []struct {
 	{"Friends", storetest.Friends},
 	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
+	{"Files", storetest.Files},
 }
 
 func TestSuites(t *testing.T) {
