@@ -149,6 +149,7 @@ type fixture struct {
 	t       testing.TB
 	node    *node
 	admin   *api.Admin
+	files   *fileFixture
 	metrics *metrics.Metrics
 	log     *syncBuffer
 	addr    string
@@ -178,7 +179,9 @@ func newAdmin(t testing.TB) *fixture {
 		log = slog.New(slog.DiscardHandler)
 	}
 	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
+	f.files = newFiles(t)
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
+		Services: api.Services{Files: f.files.service},
 		Ready: func() error {
 			f.mu.Lock()
 			defer f.mu.Unlock()

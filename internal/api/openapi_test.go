@@ -38,7 +38,7 @@ func TestEveryRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
 }
 
 func TestEveryPublicRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
-	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{Chat: chat.New(chat.Ports{}, chat.Options{})}))
+	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{Chat: chat.New(chat.Ports{}, chat.Options{}), Files: newFiles(t).service}))
 }
 
 func compareRoutes(t *testing.T, description []byte, routes []api.Route) {
@@ -85,6 +85,8 @@ type described struct {
 func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	huge := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 1<<20) + `"}}`
 	fat := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 65<<10) + `"}}`
+	f := newAdmin(t)
+	someFile := f.files.upload(t, "alice", "a.txt", "some text").ID
 	cases := []described{
 		{
 			name: "push", method: "POST", path: "/api/push", key: pushKey, status: 200, says: `"offline":["bob"]`,
@@ -159,6 +161,13 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "group delete", method: "DELETE", path: "/api/groups/team", key: adminKey, status: 204},
 		{name: "group delete again", method: "DELETE", path: "/api/groups/team", key: adminKey, status: 404},
 
+		{name: "file", method: "GET", path: "/api/files/" + someFile, key: adminKey, status: 200, says: `"owner":"alice"`},
+		{name: "file with another scope", method: "GET", path: "/api/files/" + someFile, key: readKey, status: 403, says: "admin"},
+		{name: "file unknown", method: "GET", path: "/api/files/x", key: adminKey, status: 404, says: "no file"},
+		{name: "file delete with another scope", method: "DELETE", path: "/api/files/" + someFile, key: pushKey, status: 403, says: "admin"},
+		{name: "file delete", method: "DELETE", path: "/api/files/" + someFile, key: adminKey, status: 204},
+		{name: "file delete again", method: "DELETE", path: "/api/files/" + someFile, key: adminKey, status: 404},
+
 		{name: "health", method: "GET", path: "/healthz", status: 200, says: `{"status":"ok"}`},
 		{name: "ready", method: "GET", path: "/readyz", status: 200, says: `{"status":"ready"}`},
 		{name: "check", method: "GET", path: "/debug/check", key: adminKey, status: 200, says: `{"consistent":true,"quiet":true}`},
@@ -183,7 +192,6 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "symbol", method: "GET", path: "/debug/pprof/symbol?0x1", key: adminKey, status: 200, says: "num_symbols"},
 	}
 
-	f := newAdmin(t)
 	f.node.deliver = func(ctx context.Context, to push.Target) (push.Receipt, error) {
 		if len(to.Users) > 0 {
 			switch to.Users[0] {

@@ -34,8 +34,8 @@ func fileRoutes(s *files.Service) []route {
 	}
 }
 
-// adminFileRoutes is what admins reach of them.
-func adminFileRoutes(s *files.Service) []route {
+// fileAdminRoutes is what admins reach of them.
+func fileAdminRoutes(s *files.Service) []route {
 	return []route{
 		{method: "GET", path: "/api/files/{id}", handle: call(bound, s.AdminInfo), logged: true},
 		{method: "DELETE", path: "/api/files/{id}", handle: call(bound, s.AdminDelete), logged: true},

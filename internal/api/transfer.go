@@ -70,7 +70,7 @@ func (in *incoming) Read(p []byte) (int, error) {
 		in.left -= int64(n)
 	}
 	switch {
-	case err == io.EOF && in.left > 0:
+	case err == io.EOF && (in.left > 0 || in.left < 0 && cutShort(in.request.http.Conn())):
 		return n, readError(io.ErrUnexpectedEOF)
 	case err == io.EOF:
 		in.request.drained = true

@@ -5,6 +5,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
+	"pushd/internal/files"
 	"pushd/internal/push"
 	"pushd/internal/router"
 )
@@ -21,8 +22,9 @@ type Module func(*Table, *push.Service)
 
 // Services are what clients reach through the table; what is nil is not there.
 type Services struct {
-	Push *push.Service // required
-	Chat *chat.Service
+	Push  *push.Service // required
+	Chat  *chat.Service
+	Files *files.Service
 	// Lifecycle takes part in logins; nobody does if nil.
 	Lifecycle Lifecycle
 }
@@ -104,6 +106,16 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 			"Remark":  Serve(c.FriendRemark),
 			"Block":   Serve(c.FriendBlock),
 			"List":    Serve(c.FriendList),
+		})
+	}
+	if f := services.Files; f != nil {
+		// The bytes themselves go over HTTP.
+		t.Register("file", Handlers{
+			"Info":   Serve(f.Info),
+			"Link":   Serve(f.Link),
+			"Links":  Serve(f.Links),
+			"List":   Serve(f.List),
+			"Delete": Serve(f.Delete),
 		})
 	}
 	for _, m := range modules {
