@@ -16,6 +16,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/api"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
@@ -181,13 +182,13 @@ func newAdmin(t testing.TB) *fixture {
 	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
 	f.files = newFiles(t)
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
-		Services: api.Services{Files: f.files.service},
 		Ready: func() error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			return f.ready
 		},
 		Check:       func(context.Context) (bool, error) { return true, nil },
+		Services:    api.Services{Chat: chat.New(chat.Ports{}, chat.Options{}), Files: f.files.service},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
 		LogRequests: true,
 		Log:         log,

@@ -16,8 +16,10 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"pushd/internal/api"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/offline"
 	"pushd/internal/push"
 )
 
@@ -38,7 +40,12 @@ func TestEveryRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
 }
 
 func TestEveryPublicRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
-	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{Chat: chat.New(chat.Ports{}, chat.Options{}), Files: newFiles(t).service}))
+	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{
+		Chat:    chat.New(chat.Ports{}, chat.Options{}),
+		Files:   newFiles(t).service,
+		Offline: &offline.Service{},
+		Bots:    &bot.Bots{},
+	}))
 }
 
 func compareRoutes(t *testing.T, description []byte, routes []api.Route) {

@@ -14,10 +14,12 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pushd/internal/account"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/files"
 	"pushd/internal/metrics"
+	"pushd/internal/offline"
 )
 
 // PublicOptions are the knobs of a Public; the zero value of each works.
@@ -45,8 +47,10 @@ type Users interface {
 
 // Services are what a public door can offer; what is nil is not there.
 type Services struct {
-	Chat  *chat.Service
-	Files *files.Service
+	Chat    *chat.Service
+	Files   *files.Service
+	Offline *offline.Service
+	Bots    *bot.Bots
 }
 
 const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -99,6 +103,12 @@ func userRoutes(s Services) []route {
 	}
 	if s.Files != nil {
 		routes = append(routes, fileRoutes(s.Files)...)
+	}
+	if s.Offline != nil {
+		routes = append(routes, pushTokenRoutes(s.Offline)...)
+	}
+	if s.Bots != nil {
+		routes = append(routes, botRoutes(s.Bots)...)
 	}
 	return routes
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 
 	"pushd/internal/account"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/files"
+	"pushd/internal/offline"
 	"pushd/internal/push"
 	"pushd/internal/router"
 )
@@ -22,9 +24,11 @@ type Module func(*Table, *push.Service)
 
 // Services are what clients reach through the table; what is nil is not there.
 type Services struct {
-	Push  *push.Service // required
-	Chat  *chat.Service
-	Files *files.Service
+	Push    *push.Service // required
+	Chat    *chat.Service
+	Files   *files.Service
+	Offline *offline.Service
+	Bots    *bot.Bots
 	// Lifecycle takes part in logins; nobody does if nil.
 	Lifecycle Lifecycle
 }
@@ -117,6 +121,15 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 			"List":   Serve(f.List),
 			"Delete": Serve(f.Delete),
 		})
+	}
+	if services.Offline != nil {
+		t.Register("push", Handlers{
+			"Register":   Serve(services.Offline.Register),
+			"Unregister": Serve(services.Offline.Unregister),
+		})
+	}
+	if services.Bots != nil {
+		t.Register("bot", Handlers{"List": Serve(services.Bots.List).Inline()})
 	}
 	for _, m := range modules {
 		m(t, p)
