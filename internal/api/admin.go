@@ -130,6 +130,9 @@ func (a *Admin) routes() []route {
 		table = append(table, chatAdminRoutes(a.more.Chat)...)
 		table = append(table, groupAdminRoutes(a.more.Chat)...)
 	}
+	if a.more.Files != nil {
+		table = append(table, fileAdminRoutes(a.more.Files)...)
+	}
 	return table
 }
 

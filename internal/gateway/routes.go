@@ -6,6 +6,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/bot"
 	"pushd/internal/chat"
+	"pushd/internal/files"
 	"pushd/internal/offline"
 	"pushd/internal/push"
 	"pushd/internal/router"
@@ -25,6 +26,7 @@ type Module func(*Table, *push.Service)
 type Services struct {
 	Push    *push.Service // required
 	Chat    *chat.Service
+	Files   *files.Service
 	Offline *offline.Service
 	Bots    *bot.Bots
 	// Lifecycle takes part in logins; nobody does if nil.
@@ -110,6 +112,16 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 			"Remark":  Serve(c.FriendRemark),
 			"Block":   Serve(c.FriendBlock),
 			"List":    Serve(c.FriendList),
+		})
+	}
+	if f := services.Files; f != nil {
+		// The bytes themselves go over HTTP.
+		t.Register("file", Handlers{
+			"Info":   Serve(f.Info),
+			"Link":   Serve(f.Link),
+			"Links":  Serve(f.Links),
+			"List":   Serve(f.List),
+			"Delete": Serve(f.Delete),
 		})
 	}
 	if services.Offline != nil {
