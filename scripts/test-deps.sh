@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 # review of a machine image.
 packages=(
 	chromium           # the page at / is tested in a real browser
+	postgresql         # storetest starts a server of its own
 	python3-websockets # a client that is not ours, see test/foreign
 	qemu-system-x86    # the machine of bench/million
 	shellcheck         # lint of the scripts
@@ -45,6 +46,7 @@ else
 	for program in chromium shellcheck qemu-system-x86_64 gcc node npm; do
 		command -v "$program" >/dev/null || absent+=("$program")
 	done
+	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null || absent+=(postgresql)
 	/usr/bin/python3 -c 'import websockets' 2>/dev/null || absent+=("python3-websockets")
 	if ((${#absent[@]})); then
 		echo "test-deps: no dpkg here; install these yourself: ${absent[*]}" >&2

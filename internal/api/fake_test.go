@@ -90,7 +90,7 @@ func (n *node) Subscribe(context.Context, string, string) error                 
 func (n *node) Unsubscribe(context.Context, string, string) error                 { return nil }
 func (n *node) Subscribers(string) int                                            { return 0 }
 
-func (n *node) SetGroup(group string, users []string) error {
+func (n *node) SetGroup(_ context.Context, group string, users []string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if group == "one-too-many" {
@@ -100,21 +100,23 @@ func (n *node) SetGroup(group string, users []string) error {
 	return nil
 }
 
-func (n *node) AddOnline(group string) (int, error) { return 1, n.SetGroup(group, []string{"alice"}) }
+func (n *node) AddOnline(ctx context.Context, group string) (int, error) {
+	return 1, n.SetGroup(ctx, group, []string{"alice"})
+}
 
-func (n *node) Group(group string) ([]string, bool) {
+func (n *node) Group(_ context.Context, group string) ([]string, bool, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	users, ok := n.groups[group]
-	return users, ok
+	return users, ok, nil
 }
 
-func (n *node) DeleteGroup(group string) bool {
-	_, ok := n.Group(group)
+func (n *node) DeleteGroup(ctx context.Context, group string) (bool, error) {
+	_, ok, err := n.Group(ctx, group)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.groups, group)
-	return ok
+	return ok, err
 }
 
 // syncBuffer is a log that a test reads while the server writes.

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/hub"
 	"pushd/internal/metrics"
@@ -67,13 +68,16 @@ type Gateway struct {
 	// immutable after Listen
 	opts      Options
 	verifier  Verifier // nil in open mode: UserId is taken at its word
+	recheck   recheck  // the verifier, if it can revoke; else nil
 	platforms *account.Platforms
 	metrics   *metrics.Metrics
 	log       *slog.Logger
 	server    *poller.Server
 	hub       *hub.Hub
 	table     *router.Table[*Session]
+	lifecycle Lifecycle // nil: nobody is asked
 	presence  func(user string, platform account.Platform, online bool)
+	chat      *chat.Service // nil without a store
 	loops     []loopState
 
 	// The two requests of which there are most.
@@ -100,6 +104,7 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 		heartbeats: m.RequestCounter("robot", "HeartBeat", codec.CodeOK),
 		pings:      m.RequestCounter("robot", "Ping", codec.CodeOK),
 	}
+	g.recheck, _ = verifier.(recheck)
 	server, err := poller.New(func() (*poller.Conn, poller.Handler) {
 		s := &Session{gateway: g}
 		return &s.Conn, s
@@ -124,8 +129,10 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 // Listen registers the routes, starts the workers and opens the door. After an
 // error only Shutdown is left to call.
 func (g *Gateway) Listen(ctx context.Context, addr string, services Services, modules ...Module) error {
+	g.lifecycle = services.Lifecycle
 	g.table = routes(g, services, modules)
 	g.presence = services.Push.Presence
+	g.chat = services.Chat
 	g.workers = startWorkers(g, g.opts.Workers, g.opts.WorkerQueue)
 	g.describe()
 	return g.server.Listen(ctx, addr)

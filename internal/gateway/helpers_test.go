@@ -42,9 +42,10 @@ type node struct {
 
 type setup struct {
 	gateway.Options
-	push     push.Options
-	verifier gateway.Verifier
-	modules  []gateway.Module
+	push      push.Options
+	verifier  gateway.Verifier
+	modules   []gateway.Module
+	lifecycle gateway.Lifecycle
 }
 
 func start(t *testing.T, o setup) *node {
@@ -63,7 +64,7 @@ func start(t *testing.T, o setup) *node {
 	}
 	service := push.New(push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}, platforms, o.push)
 	service.Start()
-	if err := g.Listen(context.Background(), "127.0.0.1:0", gateway.Services{Push: service}, o.modules...); err != nil {
+	if err := g.Listen(context.Background(), "127.0.0.1:0", gateway.Services{Push: service, Lifecycle: o.lifecycle}, o.modules...); err != nil {
 		t.Fatal(err)
 	}
 	n := &node{Gateway: g, t: t, push: service, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}

@@ -20,11 +20,18 @@ const (
 	reasonRestart      poller.Reason = "restart"
 	reasonBadToken     poller.Reason = "bad_token"
 	reasonTokenExpired poller.Reason = "token_expired"
+	reasonTokenRevoked poller.Reason = "token_revoked"
 	reasonReplaced     poller.Reason = "replaced"
 	reasonKicked       poller.Reason = "kicked"
 	reasonLoginTimeout poller.Reason = "login_timeout"
 	reasonErrors       poller.Reason = "too_many_errors"
 	reasonNoHeartbeat  poller.Reason = "no_heartbeat"
+)
+
+// Reasons for the end of a login whose connection goes on.
+const (
+	reasonLogout  poller.Reason = "logout"
+	reasonRefused poller.Reason = "refused" // by the directory, after the Lifecycle had admitted it
 )
 
 // resumable tells whether a client that lost its connection for this reason

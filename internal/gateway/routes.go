@@ -23,6 +23,8 @@ type Module func(*Table, *push.Service)
 type Services struct {
 	Push *push.Service // required
 	Chat *chat.Service
+	// Lifecycle takes part in logins; nobody does if nil.
+	Lifecycle Lifecycle
 }
 
 // Serve makes a handler of a service method, which sees the caller's identity
@@ -37,8 +39,8 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 	p := services.Push
 
 	login := router.Typed(g.robotLogin).Open()
-	if g.verifier == nil {
-		login = login.Inline() // nothing to verify
+	if g.verifier == nil && g.lifecycle == nil {
+		login = login.Inline() // nobody to ask
 	}
 	t.Register("robot", Handlers{
 		"Login":     login,
@@ -56,6 +58,54 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 		"Subscribe":   Serve(p.PresenceSubscribe).Inline(),
 		"Unsubscribe": Serve(p.PresenceUnsubscribe).Inline(),
 	})
+	if c := services.Chat; c != nil {
+		t.Register("chat", Handlers{
+			"Send":          Serve(c.Send),
+			"History":       Serve(c.History),
+			"Sync":          Serve(c.Sync),
+			"Conversations": Serve(c.Conversations),
+			"Delivered":     Serve(c.Delivered),
+			"Read":          Serve(c.Read),
+			"Readers":       Serve(c.Readers),
+			"Recall":        Serve(c.Recall),
+			"Edit":          Serve(c.Edit),
+			"Versions":      Serve(c.Versions),
+			"React":         Serve(c.React),
+			"Typing":        Serve(c.Typing),
+			"Delete":        Serve(c.Delete),
+			"Hide":          Serve(c.Hide),
+			"Search":        Serve(c.Search),
+		})
+	}
+	if c := services.Chat; c != nil {
+		t.Register("group", Handlers{
+			"Create":   Serve(c.GroupCreate),
+			"Info":     Serve(c.GroupInfo),
+			"Update":   Serve(c.GroupUpdate),
+			"List":     Serve(c.GroupList),
+			"Dismiss":  Serve(c.GroupDismiss),
+			"Join":     Serve(c.GroupJoin),
+			"Leave":    Serve(c.GroupLeave),
+			"Requests": Serve(c.GroupRequests),
+			"Answer":   Serve(c.GroupAnswer),
+			"Members":  Serve(c.GroupMembers),
+			"Invite":   Serve(c.GroupInvite),
+			"Remove":   Serve(c.GroupRemove),
+			"SetRole":  Serve(c.GroupSetRole),
+			"Transfer": Serve(c.GroupTransfer),
+			"Mute":     Serve(c.GroupMute),
+			"Remark":   Serve(c.GroupRemark),
+		})
+		t.Register("friend", Handlers{
+			"Request": Serve(c.FriendRequest),
+			"Accept":  Serve(c.FriendAccept),
+			"Refuse":  Serve(c.FriendRefuse),
+			"Remove":  Serve(c.FriendRemove),
+			"Remark":  Serve(c.FriendRemark),
+			"Block":   Serve(c.FriendBlock),
+			"List":    Serve(c.FriendList),
+		})
+	}
 	for _, m := range modules {
 		m(t, p)
 	}

@@ -20,10 +20,17 @@ type Session struct {
 	poller.Conn
 	login   hub.Session
 	gateway *Gateway
-	device  *string // DeviceId of the login; most clients give none
-	expires uint32  // unix seconds at which the token runs out; 0 is never
-	errors  uint16  // malformed frames in a row
-	refused uint8   // tokens refused
+	details *details // nil when there are none, as with most clients
+	expires uint32   // unix seconds at which the token runs out; 0 is never
+	errors  uint16   // malformed frames in a row
+	refused uint8    // tokens refused
+	entered bool     // the Lifecycle has admitted the login and waits for its end
+}
+
+// details are what only some logins have. They don't change once made.
+type details struct {
+	device string // DeviceId of the login
+	grant  string // what the token belongs to: its jti, where that is ours
 }
 
 // Opened implements poller.Handler.
@@ -85,23 +92,32 @@ func (s *Session) Closed(_ *poller.Conn, why poller.Reason) {
 		s.gateway.hub.Park(&s.login)
 	}
 	s.gateway.hub.Remove(&s.login)
+	s.left(why)
 }
 
 // identity is who the services see.
 func (s *Session) identity() account.Identity {
 	id := account.Identity{
+		Address:  s.Address().Addr(),
 		User:     s.login.User,
 		Session:  hub.FormatID(s.login.ID),
 		App:      s.gateway.hub.AppName(s.login.App),
 		Platform: account.Platform(s.login.Platform),
 	}
-	if s.device != nil {
-		id.Device = *s.device
+	if s.details != nil {
+		id.Device, id.Grant = s.details.device, s.details.grant
 	}
 	if s.expires != 0 {
 		id.Expires = time.Unix(int64(s.expires), 0)
 	}
 	return id
+}
+
+func (s *Session) grant() string {
+	if s.details == nil {
+		return ""
+	}
+	return s.details.grant
 }
 
 // state is what the session's loop keeps at hand for it.

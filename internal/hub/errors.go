@@ -15,6 +15,7 @@ var (
 	ErrTopicsFull    = errors.New("hub: too many topics")
 	ErrGroupName     = errors.New("hub: group name must have 1 to 192 bytes")
 	ErrGroupsFull    = errors.New("hub: too many groups")
+	ErrGroupStale    = errors.New("hub: the group was forgotten while it was loaded")
 	ErrGroupFull     = errors.New("hub: too many members for one group")
 	ErrCursor        = errors.New("hub: cursor does not parse")
 	ErrID            = errors.New("hub: session id does not parse")

@@ -35,7 +35,7 @@ type Options struct {
 
 	MaxTopics           int // default 1,048,576
 	MaxTopicsPerSession int // default 128
-	MaxGroups           int // default 65,536
+	MaxGroups           int // default 65,536; over it, groups that can be loaded again are forgotten
 	MaxGroupMembers     int // default 100,000
 	MaxApps             int // application names told apart, at most 65,535; default 1,024
 

@@ -35,6 +35,7 @@ type node struct {
 	online     map[string][]string // user to platforms
 	topics     map[string]map[string]bool
 	groups     map[string][]string
+	groupsFail error // what asking for groups and deleting them ends with
 	deliveries []delivery
 	dropped    map[string]int
 	kicked     []string
@@ -194,25 +195,25 @@ func (n *node) topicsOf(session string) []string {
 	return all
 }
 
-func (n *node) SetGroup(group string, users []string) error {
+func (n *node) SetGroup(_ context.Context, group string, users []string) error {
 	n.groups[group] = users
 	return nil
 }
 
-func (n *node) AddOnline(group string) (int, error) {
+func (n *node) AddOnline(_ context.Context, group string) (int, error) {
 	n.groups[group] = slices.Sorted(maps.Keys(n.online))
 	return len(n.groups[group]), nil
 }
 
-func (n *node) Group(group string) ([]string, bool) {
+func (n *node) Group(_ context.Context, group string) ([]string, bool, error) {
 	users, ok := n.groups[group]
-	return users, ok
+	return users, ok, n.groupsFail
 }
 
-func (n *node) DeleteGroup(group string) bool {
+func (n *node) DeleteGroup(_ context.Context, group string) (bool, error) {
 	_, ok := n.groups[group]
 	delete(n.groups, group)
-	return ok
+	return ok, n.groupsFail
 }
 
 func (n *node) Dropped(reason string) {

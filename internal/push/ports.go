@@ -61,15 +61,16 @@ type Topics interface {
 	Subscribers(topic string) int
 }
 
-// Groups is the membership of users in groups, held in memory.
+// Groups is the membership of users in groups: in memory where there is no store,
+// and else the groups that users have too.
 type Groups interface {
 	// SetGroup creates or replaces a group; 429 over a bound.
-	SetGroup(group string, users []string) error
+	SetGroup(ctx context.Context, group string, users []string) error
 	// AddOnline adds every online user to the group, creating it; it returns the group's size.
-	AddOnline(group string) (int, error)
+	AddOnline(ctx context.Context, group string) (int, error)
 	// Group returns the members in ascending order; ok is false when there is no such group.
-	Group(group string) (users []string, ok bool)
-	DeleteGroup(group string) bool
+	Group(ctx context.Context, group string) (users []string, ok bool, err error)
+	DeleteGroup(ctx context.Context, group string) (was bool, err error)
 }
 
 // Counts are the totals of GET /api/online.

@@ -28,11 +28,13 @@ type PushRequest struct {
 	Sessions  []string         `json:"sessions,omitempty"`
 	Platforms []account.PlatID `json:"platforms,omitempty"`
 	Message   Message          `json:"message"`
-	// Durable asks for storage before the reply. It is refused where there is
-	// no store.
+	// Durable asks for storage before the reply: users get it as a notification that
+	// stays in their conversations, groups as a message. It is refused where there
+	// is no store, with topics, sessions and platforms.
 	Durable bool `json:"durable,omitempty"`
 	// TTL is how many seconds a push waits in memory for those of the named
-	// users that have no matching session; 0 is not at all.
+	// users that have no matching session; 0 is not at all. A durable one waits in
+	// the store, and its content goes after that time; 0 is never.
 	TTL int64 `json:"ttl,omitempty"`
 	// IdempotencyKey makes a retry safe: the same key of the same API key within
 	// the window gives the first reply again and delivers nothing.
@@ -146,23 +148,27 @@ func (s *Service) push(ctx context.Context, id account.Identity, item BatchItem)
 	if err := s.checkMessage("message", item.Message); err != nil {
 		return PushReply{}, err
 	}
+	deliver := func() (PushReply, error) { return s.deliver(ctx, target, set, item) }
+	if item.Durable {
+		to, err := s.durable(item)
+		if err != nil {
+			return PushReply{}, err
+		}
+		deliver = func() (PushReply, error) { return s.deliverDurable(ctx, id, to, item) }
+	}
 	switch {
-	case item.Durable:
-		return PushReply{}, malformed("durable needs a store, and this server runs without one: push without durable, or with ttl to wait for users that are offline")
 	case item.TTL < 0 || item.TTL > int64(MaxTTL/time.Second):
 		return PushReply{}, malformed("ttl is 0 to %d seconds, not %d", int64(MaxTTL/time.Second), item.TTL)
 	case len(item.IdempotencyKey) > maxIdempotencyKey:
 		return PushReply{}, malformed("idempotency_key is at most %d bytes long, not %d", maxIdempotencyKey, len(item.IdempotencyKey))
 	case item.IdempotencyKey == "":
-		return s.deliver(ctx, target, set, item)
+		return deliver()
 	}
 	sum, err := fingerprint(item)
 	if err != nil {
 		return PushReply{}, err
 	}
-	return s.keys.once(ctx, idempotencyKey{id.Key, item.IdempotencyKey}, sum, func() (PushReply, error) {
-		return s.deliver(ctx, target, set, item)
-	})
+	return s.keys.once(ctx, idempotencyKey{id.Key, item.IdempotencyKey}, sum, deliver)
 }
 
 func (s *Service) deliver(ctx context.Context, to Target, platforms uint64, item BatchItem) (PushReply, error) {

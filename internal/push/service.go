@@ -24,12 +24,14 @@ import (
 	"pushd/internal/codec"
 )
 
-// Ports are the parts of the node that the service needs. All are required.
+// Ports are the parts of the node that the service needs. All but Durable are
+// required.
 type Ports struct {
 	Deliverer Deliverer
 	Directory Directory
 	Topics    Topics
 	Groups    Groups
+	Durable   Durable // durable pushes are refused if nil
 }
 
 // Drops counts what was given up at a bound. The reason is one of the Drop

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"pushd/internal/codec"
 )
@@ -30,8 +31,11 @@ type Options struct {
 type Store struct {
 	engine engine
 	log    *slog.Logger
-	reads  *sql.DB // SQLite: several connections that see the last commit; PostgreSQL: the pool
-	writes *sql.DB // SQLite: the one connection that writes; PostgreSQL: the same pool as reads
+	url    string
+	file   string   // of SQLite
+	lock   *os.File // keeps other servers away from the file; nil on PostgreSQL
+	reads  *sql.DB  // SQLite: several connections that see the last commit; PostgreSQL: a pool
+	writes *sql.DB  // SQLite: the one connection that writes; PostgreSQL: a smaller pool
 }
 
 // engine is which database it is.

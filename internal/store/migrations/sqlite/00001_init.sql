@@ -127,6 +127,8 @@ CREATE TABLE groups (
     member_limit INTEGER NOT NULL,
     created      BIGINT  NOT NULL
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX groups_conversation ON groups (conversation);
+CREATE INDEX groups_owner ON groups (owner);
 
 CREATE TABLE join_requests (
     group_id TEXT   NOT NULL,
@@ -135,6 +137,7 @@ CREATE TABLE join_requests (
     time     BIGINT NOT NULL,
     PRIMARY KEY (group_id, "user")
 ) WITHOUT ROWID;
+CREATE INDEX join_requests_user ON join_requests ("user");
 
 CREATE TABLE friends (
     "user"  TEXT    NOT NULL,
@@ -146,6 +149,17 @@ CREATE TABLE friends (
     since   BIGINT  NOT NULL,
     PRIMARY KEY ("user", other)
 ) WITHOUT ROWID;
+
+CREATE TABLE push_tokens (
+    "user"   TEXT   NOT NULL,
+    device   TEXT   NOT NULL,
+    provider TEXT   NOT NULL,
+    platform TEXT   NOT NULL,
+    token    TEXT   NOT NULL,
+    time     BIGINT NOT NULL,
+    PRIMARY KEY ("user", device)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX push_tokens_token ON push_tokens (provider, token);
 
 -- Words of text messages. The row's number is the conversation's and the seq, made one.
 CREATE VIRTUAL TABLE words USING fts5 (text, conversation UNINDEXED, seq UNINDEXED, tokenize = 'unicode61');

@@ -1,0 +1,43 @@
+package store_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"pushd/internal/store"
+	"pushd/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := storetest.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
+	}))
+}
+
+// suites are what every engine has to pass.
+var suites = []struct {
+	name string
+	run  func(*testing.T, *store.Store)
+}{
+	{"Groups", storetest.Groups},
+	{"GroupLists", storetest.GroupLists},
+	{"Members", storetest.Members},
+	{"JoinRequests", storetest.JoinRequests},
+	{"LargeGroup", storetest.LargeGroup},
+	{"Friends", storetest.Friends},
+	{"FriendLists", storetest.FriendLists},
+	{"push tokens", storetest.PushTokens},
+}
+
+func TestSuites(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite.name, func(t *testing.T) { storetest.Each(t, suite.run) })
+	}
+}

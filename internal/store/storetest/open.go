@@ -1,0 +1,66 @@
+// Package storetest is the suite that a store has to pass on each engine, and
+// what opens databases for it and for the tests of others. A test of queries is a
+// function here, func Users(t *testing.T, s *store.Store), listed once in
+// store_test.go, which runs it on every engine with a database of its own.
+package storetest
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"pushd/internal/store"
+)
+
+// Engine is which database a test runs on.
+type Engine string
+
+// The engines. PostgreSQL is the server that PUSHD_TEST_POSTGRES names, or else
+// one that is started from Debian's binaries; call Stop before the process ends.
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres"
+)
+
+// Engines are all of them.
+var engines = [...]Engine{SQLite, Postgres}
+
+// Each runs a test on every engine, each time with an empty database.
+func Each(t *testing.T, f func(t *testing.T, s *store.Store)) {
+	for _, engine := range engines {
+		t.Run(string(engine), func(t *testing.T) { f(t, Open(t, engine)) })
+	}
+}
+
+// Open makes an empty database, which goes when the test ends.
+func Open(tb testing.TB, engine Engine) *store.Store {
+	tb.Helper()
+	return OpenURL(tb, URL(tb, engine))
+}
+
+// OpenURL opens a database, such as one of URL, until the test ends.
+func OpenURL(tb testing.TB, url string) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), store.Options{URL: url})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Errorf("close the store: %v", err)
+		}
+	})
+	return s
+}
+
+// URL is where an empty database is, for tests that open one more than once.
+func URL(tb testing.TB, engine Engine) string {
+	tb.Helper()
+	switch engine {
+	case SQLite:
+		return "sqlite:" + filepath.Join(tb.TempDir(), "test.db")
+	case Postgres:
+		return newDatabase(tb)
+	}
+	panic(fmt.Sprintf("storetest: no engine %q", engine))
+}
