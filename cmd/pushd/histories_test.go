@@ -36,8 +36,11 @@ func TestPrefixes(t *testing.T) {
 		topic string
 		want  bool
 	}{
-		{nil, "x", false}, {prefixes{"room."}, "room.1", true}, {prefixes{"room."}, "room", false},
-		{prefixes{"a", "*"}, "x", true}, {prefixes{"room.*"}, "room.1", true},
+		{nil, "x", false},
+		{prefixes{"room."}, "room.1", true},
+		{prefixes{"room."}, "room", false},
+		{prefixes{"a", "*"}, "x", true},
+		{prefixes{"room.*"}, "room.1", true},
 	} {
 		if got := tc.list.fit(tc.topic); got != tc.want {
 			t.Errorf("%v fit %s: %v", tc.list, tc.topic, got)
