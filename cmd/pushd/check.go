@@ -21,6 +21,7 @@ func (c *Config) Check() error {
 		c.checkPlatforms(),
 		c.checkMergeWindows(),
 		c.checkBackends(),
+		c.checkFiles(),
 	)
 }
 
