@@ -40,6 +40,18 @@ func operations(s *chat.Service) map[string]func(context.Context, account.Identi
 		"friend.Remark":  operation(s.FriendRemark),
 		"friend.Block":   operation(s.FriendBlock),
 		"friend.List":    operation(s.FriendList),
+		"chat.Send":      operation(s.Send),
+		"chat.History":   operation(s.History),
+		"chat.Read":      operation(s.Read),
+		"chat.Delivered": operation(s.Delivered),
+		"chat.Readers":   operation(s.Readers),
+		"chat.Recall":    operation(s.Recall),
+		"chat.Edit":      operation(s.Edit),
+		"chat.Versions":  operation(s.Versions),
+		"chat.React":     operation(s.React),
+		"chat.Typing":    operation(s.Typing),
+		"chat.Delete":    operation(s.Delete),
+		"chat.Hide":      operation(s.Hide),
 	}
 }
 

@@ -40,6 +40,15 @@ var (
 	invite = Call{Actor: "owner", Action: "group.Update", Data: `{"group":"<group>","join":"invite"}`}
 	asks   = Call{Actor: "asker", Action: "group.Join", Data: `{"group":"<group>"}`}
 	suit   = Call{Actor: "suitor", Action: "friend.Request", Data: `{"user":"<me>"}`, OnlyUsers: true}
+	hush   = Call{Actor: "owner", Action: "group.Update", Data: `{"group":"<group>","muted":true}`}
+	said   = Call{Actor: "target", Action: "chat.Send", Data: `{"to":"group:<group>","type":"text","text":"hi"}`, Save: "message"}
+	wrote  = Call{Actor: "target", Action: "chat.Send", Data: `{"to":"user:<peer>","type":"text","text":"hi"}`, Save: "message"}
+)
+
+// What the group and a single chat of target with peer are as conversations.
+const (
+	inGroup  = `"conv":"g:<group>"`
+	inSingle = `"conv":"s:<peer>:<target>"`
 )
 
 // Rows are the table. Want has a word for each of Actors: ok, or the code of the
@@ -129,4 +138,41 @@ var Rows = []Row{
 		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
 	{Action: "friend.List", Note: "of another user", Data: `{"as":"<target>"}`,
 		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+
+	{Action: "chat.Send", Note: "to the group", Data: `{"to":"group:<group>","type":"text","text":"hi"}`,
+		Want: `ok  ok  ok  403 ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Send", Note: "to the group while it is muted", Before: []Call{hush}, Data: `{"to":"group:<group>","type":"text","text":"hi"}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 403 403 403`},
+	{Action: "chat.Send", Note: "to a user who has blocked one caller", Data: `{"to":"user:<target>","type":"text","text":"hi"}`,
+		Want: `ok  ok  ok  ok  403 ok  ok  ok  401 403 403 403`},
+	{Action: "chat.History", Note: "of the group", Before: []Call{said}, Data: `{` + inGroup + `}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.History", Note: "of a single chat", Before: []Call{wrote}, Data: `{` + inSingle + `}`,
+		Want: `403 403 403 403 403 403 403 ok  401 403 403 403`},
+	{Action: "chat.Read", Note: "in the group", Before: []Call{said}, Data: `{` + inGroup + `,"seq":1}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Delivered", Note: "in a single chat", Before: []Call{wrote}, Data: `{` + inSingle + `,"seq":1}`,
+		Want: `403 403 403 403 403 403 403 ok  401 403 403 403`},
+	{Action: "chat.Readers", Note: "in the group", Before: []Call{said}, Data: `{` + inGroup + `,"seq":1}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Recall", Note: "a member's message in the group", Before: []Call{said}, Data: `{"id":"<message>"}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "chat.Recall", Note: "the other one's in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>"}`,
+		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "chat.Edit", Note: "another's message in the group", Before: []Call{said}, Data: `{"id":"<message>","type":"text","text":"x"}`,
+		Want: `403 403 403 403 403 403 403 403 401 403 403 403`},
+	{Action: "chat.Edit", Note: "the other one's in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>","type":"text","text":"x"}`,
+		Want: `403 403 403 403 403 403 403 403 401 403 403 403`},
+	{Action: "chat.Versions", Note: "of a message in the group", Before: []Call{said}, Data: `{"id":"<message>"}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.React", Note: "to a message in the group", Before: []Call{said}, Data: `{"id":"<message>","sign":"+1"}`,
+		Want: `ok  ok  ok  403 ok  403 403 403 401 403 403 403`},
+	{Action: "chat.React", Note: "to a message in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>","sign":"+1"}`,
+		Want: `403 403 403 403 403 403 403 ok  401 403 403 403`},
+	{Action: "chat.Typing", Note: "in the group", Data: `{` + inGroup + `}`,
+		Want: `ok  ok  ok  403 ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Delete", Note: "for oneself, in the group", Before: []Call{said}, Data: `{` + inGroup + `,"seqs":[1]}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Hide", Note: "the group", Before: []Call{said}, Data: `{` + inGroup + `}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
 }
