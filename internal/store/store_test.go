@@ -40,6 +40,7 @@ var suites = []struct {
 	{"Members", storetest.Members},
 	{"JoinRequests", storetest.JoinRequests},
 	{"LargeGroup", storetest.LargeGroup},
+	{"MembersRead", storetest.MembersRead},
 	{"Friends", storetest.Friends},
 	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
