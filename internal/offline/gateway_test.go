@@ -61,14 +61,14 @@ func TestHTTPGateway(t *testing.T) {
 					t.Errorf("%v, %+v", err, r.Header)
 				}
 				w.WriteHeader(c.status)
-				io.WriteString(w, c.body)
+				_, _ = io.WriteString(w, c.body)
 			})
 			results, err := g.Send(t.Context(), two)
 			if got.Type != "notifications" || len(got.Notifications) != 2 || got.Notifications[1].Token != "t2" {
 				t.Errorf("posted %+v", got)
 			}
 			if c.want == nil {
-				f, _ := errors.AsType[*webhook.Failure](err)
+				f, _ := errors.AsType[*webhook.CallError](err)
 				if f == nil || f.Retry != c.retry {
 					t.Errorf("%v, %v", results, err)
 				}
@@ -105,7 +105,9 @@ func TestAdapter(t *testing.T) {
 	g := httpGateway(t, a.ServeHTTP)
 	results, err := g.Send(t.Context(), []offline.Notification{
 		{Token: "t-good", Title: "Alice", Text: "hi", Collapse: "s:alice:bob", Data: map[string]string{"conv": "s:alice:bob"}},
-		{Token: "t-gone"}, {Token: "t-busy"}, {Token: "t-bad"},
+		{Token: "t-gone"},
+		{Token: "t-busy"},
+		{Token: "t-bad"},
 	})
 	if err != nil {
 		t.Fatal(err)
