@@ -100,9 +100,9 @@ func (a *Admin) routes() []route {
 		{method: "POST", path: "/api/kick", handle: call(body, s.Kick), logged: true},
 
 		{method: "POST", path: "/api/groups/from-online", handle: call(body, s.GroupFromOnline), logged: true},
-		{method: "PUT", path: "/api/groups/{id}", handle: call(groupBody, s.PutGroup), logged: true},
-		{method: "GET", path: "/api/groups/{id}", handle: call(groupParam, s.Group), logged: true},
-		{method: "DELETE", path: "/api/groups/{id}", handle: call(groupParam, s.DeleteGroup), logged: true},
+		{method: "PUT", path: "/api/groups/{group}", handle: call(groupBody, s.PutGroup), logged: true},
+		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},
+		{method: "DELETE", path: "/api/groups/{group}", handle: call(groupParam, s.DeleteGroup), logged: true},
 
 		{method: "GET", path: "/healthz", handle: healthy, open: true},
 		{method: "GET", path: "/readyz", handle: a.readiness, open: true},

@@ -16,6 +16,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/api"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
@@ -185,6 +186,7 @@ func newAdmin(t testing.TB) *fixture {
 			return f.ready
 		},
 		Check:       func(context.Context) (bool, error) { return true, nil },
+		Services:    api.Services{Chat: chat.New(chat.Ports{}, chat.Options{})},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
 		LogRequests: true,
 		Log:         log,

@@ -34,6 +34,15 @@ var suites = []struct {
 	{"Friends", storetest.Friends},
 	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
+	{"Append", storetest.Append},
+	{"Together", storetest.Together},
+	{"Pages", storetest.Pages},
+	{"Changes", storetest.Changes},
+	{"Expiry", storetest.Expiry},
+	{"Heads", storetest.Heads},
+	{"Moved", storetest.Moved},
+	{"Marks", storetest.Marks},
+	{"Search", storetest.Search},
 }
 
 func TestSuites(t *testing.T) {

@@ -52,7 +52,7 @@ CREATE TABLE members (
     join_seq     BIGINT  NOT NULL DEFAULT 0,
     read_seq     BIGINT  NOT NULL DEFAULT 0,
     sent_seq     BIGINT  NOT NULL DEFAULT 0, -- his own last message
-    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off his list until max_seq passes it
+    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off his list until max_seq reaches it
     muted_until  BIGINT  NOT NULL DEFAULT 0,
     remark       TEXT    NOT NULL DEFAULT '',
     since        BIGINT  NOT NULL DEFAULT 0,
@@ -80,6 +80,14 @@ CREATE UNIQUE INDEX messages_id ON messages (id);
 CREATE UNIQUE INDEX messages_client ON messages (sender, client_id) WHERE client_id IS NOT NULL;
 CREATE INDEX messages_rev ON messages (conversation, rev) WHERE rev > 0;
 CREATE INDEX messages_expires ON messages (expires) WHERE expires > 0;
+
+-- Whom a message mentions; "*" is everybody.
+CREATE TABLE mentions (
+    conversation BIGINT NOT NULL,
+    "user"       TEXT   NOT NULL,
+    seq          BIGINT NOT NULL,
+    PRIMARY KEY (conversation, "user", seq)
+);
 
 CREATE TABLE versions (
     message TEXT   NOT NULL,
@@ -161,7 +169,7 @@ CREATE TABLE push_tokens (
 );
 CREATE UNIQUE INDEX push_tokens_token ON push_tokens (provider, token);
 
--- Words of text messages.
+-- Words of messages, which the server cuts: see words.go.
 CREATE TABLE words (
     conversation BIGINT   NOT NULL,
     seq          BIGINT   NOT NULL,
@@ -169,3 +177,17 @@ CREATE TABLE words (
     PRIMARY KEY (conversation, seq)
 );
 CREATE INDEX words_words ON words USING gin (words);
+
+-- Text is in the order of its bytes, as in SQLite, whatever the database's collation:
+-- ascending ids and cursors mean the same everywhere, and indexes are faster.
+-- +goose StatementBegin
+DO $$
+DECLARE c RECORD;
+BEGIN
+    FOR c IN SELECT table_name, column_name FROM information_schema.columns
+        WHERE table_schema = current_schema() AND data_type = 'text' AND table_name <> 'goose_db_version'
+    LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE "C"', c.table_name, c.column_name);
+    END LOOP;
+END $$;
+-- +goose StatementEnd

@@ -52,7 +52,7 @@ CREATE TABLE members (
     join_seq     BIGINT  NOT NULL DEFAULT 0,
     read_seq     BIGINT  NOT NULL DEFAULT 0,
     sent_seq     BIGINT  NOT NULL DEFAULT 0, -- his own last message
-    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off his list until max_seq passes it
+    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off his list until max_seq reaches it
     muted_until  BIGINT  NOT NULL DEFAULT 0,
     remark       TEXT    NOT NULL DEFAULT '',
     since        BIGINT  NOT NULL DEFAULT 0,
@@ -80,6 +80,14 @@ CREATE UNIQUE INDEX messages_id ON messages (id);
 CREATE UNIQUE INDEX messages_client ON messages (sender, client_id) WHERE client_id IS NOT NULL;
 CREATE INDEX messages_rev ON messages (conversation, rev) WHERE rev > 0;
 CREATE INDEX messages_expires ON messages (expires) WHERE expires > 0;
+
+-- Whom a message mentions; "*" is everybody.
+CREATE TABLE mentions (
+    conversation INTEGER NOT NULL,
+    "user"       TEXT   NOT NULL,
+    seq          BIGINT NOT NULL,
+    PRIMARY KEY (conversation, "user", seq)
+) WITHOUT ROWID;
 
 CREATE TABLE versions (
     message TEXT   NOT NULL,
@@ -161,5 +169,6 @@ CREATE TABLE push_tokens (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX push_tokens_token ON push_tokens (provider, token);
 
--- Words of text messages. The row's number is the conversation's and the seq, made one.
-CREATE VIRTUAL TABLE words USING fts5 (text, conversation UNINDEXED, seq UNINDEXED, tokenize = 'unicode61');
+-- Words of messages, which the server cuts: see words.go. The row's number is the
+-- conversation's and the seq, made one. It has no copy of the text.
+CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
