@@ -43,7 +43,7 @@ func groupAdminRoutes(s *chat.Service) []route {
 		{method: "POST", path: "/api/groups/{group}/transfer", handle: call(bound, s.GroupTransfer), logged: true},
 		{method: "GET", path: "/api/groups/{group}/members", handle: call(bound, s.GroupMembers), logged: true},
 		{method: "POST", path: "/api/groups/{group}/members", handle: call(bound, s.GroupInvite), logged: true},
-		{method: "POST", path: "/api/groups/{group}/members/remove", handle: call(bound, s.GroupRemove), logged: true},
+		{method: "POST", path: "/api/groups/{group}/remove", handle: call(bound, s.GroupRemove), logged: true},
 		{method: "DELETE", path: "/api/groups/{group}/members/{user}", handle: call(bound, s.GroupRemove), logged: true},
 		{method: "PUT", path: "/api/groups/{group}/members/{user}/role", handle: call(bound, s.GroupSetRole), logged: true},
 		{method: "PUT", path: "/api/groups/{group}/members/{user}/mute", handle: call(bound, s.GroupMute), logged: true},

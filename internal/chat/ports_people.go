@@ -64,7 +64,7 @@ type Groups interface {
 	// would be in more groups than in. Everybody added has the present max_seq as join_seq.
 	AddMembers(ctx context.Context, id string, users []string, in int, now int64) (added []string, err error)
 	// RemoveMembers tells who was in. When one of them has the role below or more, it
-	// removes nobody: 409 for the owner, 403 for others.
+	// removes nobody: 409 for the owner if below is his role, 403 otherwise.
 	RemoveMembers(ctx context.Context, id string, users []string, below Role) (removed []string, err error)
 	// SetMembers makes these the members, as backends do; the owner stays.
 	SetMembers(ctx context.Context, id string, users []string, now int64) (added, removed []string, err error)
@@ -73,7 +73,8 @@ type Groups interface {
 	// TransferGroup makes to the owner and the owner an admin, in one step. 409 when from
 	// isn't the owner now, 404 when to isn't in, 429 when to owns that many already.
 	TransferGroup(ctx context.Context, id, from, to string, owned int) error
-	// MuteMember is 404 for who isn't in, 403 for whose role isn't below the one given.
+	// MuteMember is 404 for who isn't in, and as RemoveMembers for whose role isn't
+	// below the one given.
 	MuteMember(ctx context.Context, id, user string, until int64, below Role) error
 	RemarkMember(ctx context.Context, id, user, remark string) error
 	// Members are in ascending order of user ids.

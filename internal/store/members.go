@@ -100,7 +100,7 @@ func (s *Store) RemoveMembers(ctx context.Context, id string, users []string, be
 		users = distinct(users)
 		err = chunked(users, func(part []string) error {
 			names, args := numbered([]any{g.conversation, int(below)}, part)
-			return above(tx.QueryRowContext(ctx, `SELECT "user", role FROM members
+			return above(below, tx.QueryRowContext(ctx, `SELECT "user", role FROM members
 				WHERE conversation = $1 AND role >= $2 AND "user" IN (`+names+`) ORDER BY role DESC LIMIT 1`, args...))
 		})
 		if err != nil {
@@ -115,8 +115,9 @@ func (s *Store) RemoveMembers(ctx context.Context, id string, users []string, be
 	return removed, nil
 }
 
-// above makes the error of a member whose role is too high.
-func above(row *sql.Row) error {
+// above makes the error of a member whose role is not below the one given: 409 for
+// an owner in the way of who could do it to everybody else, 403 for the others.
+func above(below chat.Role, row *sql.Row) error {
 	var user string
 	var role chat.Role
 	switch err := row.Scan(&user, &role); {
@@ -124,10 +125,10 @@ func above(row *sql.Row) error {
 		return nil
 	case err != nil:
 		return err
-	case role == chat.RoleOwner:
+	case role == chat.RoleOwner && below >= chat.RoleOwner:
 		return codec.Errorf(codec.CodeConflict, "%.128s owns the group: transfer or dismiss it first", user)
 	}
-	return codec.Errorf(codec.CodeForbidden, "%.128s is an admin of this group: only its owner can do that", user)
+	return codec.Errorf(codec.CodeForbidden, "%.128s is an admin of this group, or its owner: only the owner can do that", user)
 }
 
 // removeMembers takes them out of a group that the transaction holds, and forgets
@@ -236,7 +237,7 @@ func changeMember(ctx context.Context, tx *sql.Tx, g heldGroup, user string, bel
 	if n, err := done.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	if err := above(tx.QueryRowContext(ctx, `SELECT "user", role FROM members WHERE conversation = $1 AND "user" = $2`, g.conversation, user)); err != nil {
+	if err := above(below, tx.QueryRowContext(ctx, `SELECT "user", role FROM members WHERE conversation = $1 AND "user" = $2`, g.conversation, user)); err != nil {
 		return err
 	}
 	return notIn(user)

@@ -9,8 +9,8 @@ import (
 	"pushd/internal/codec"
 )
 
-// wantCode checks that err answers with the code, and says what it should.
-func wantCode(t *testing.T, err error, code int, says string) {
+// wantError checks that err answers with the code, and says what it should.
+func wantError(t *testing.T, err error, code int, says string) {
 	t.Helper()
 	var e *codec.Error
 	if !errors.As(err, &e) {

@@ -33,8 +33,8 @@ func Friends(t *testing.T, s *store.Store) {
 	relation("alice", "bob", chat.Friend{User: "bob", State: chat.FriendAsked, Text: "hello", Since: 10})
 	relation("bob", "alice", chat.Friend{User: "alice", State: chat.FriendAsking, Text: "hello", Since: 10})
 	_, err := s.AcceptFriend(ctx, "alice", "bob", none, 30)
-	wantCode(t, err, 404, "no request of bob")
-	wantCode(t, s.RefuseFriend(ctx, "alice", "bob"), 404, "no request")
+	wantError(t, err, 404, "no request of bob")
+	wantError(t, s.RefuseFriend(ctx, "alice", "bob"), 404, "no request")
 
 	f := must(s.AcceptFriend(ctx, "bob", "alice", none, 30))(t)
 	if f != (chat.Friend{User: "alice", State: chat.FriendYes, Since: 30}) {
@@ -47,7 +47,7 @@ func Friends(t *testing.T, s *store.Store) {
 		t.Errorf("remarked %+v", f)
 	}
 	_, err = s.RemarkFriend(ctx, "alice", "nobody", "x")
-	wantCode(t, err, 404, "not in your list")
+	wantError(t, err, 404, "not in your list")
 
 	// A block outlives the friendship, on the side that made it.
 	must(s.Block(ctx, "alice", "bob", true, none, 50))(t)
@@ -64,9 +64,9 @@ func Friends(t *testing.T, s *store.Store) {
 	relation("bob", "alice", chat.Friend{})
 	relation("alice", "bob", chat.Friend{User: "bob", State: chat.FriendNone, Blocked: true, Since: 30})
 	_, _, err = s.AskFriend(ctx, "bob", "alice", "", none, 60)
-	wantCode(t, err, 403, "doesn't want")
+	wantError(t, err, 403, "doesn't want")
 	_, _, err = s.AskFriend(ctx, "alice", "bob", "", none, 60)
-	wantCode(t, err, 409, "unblock")
+	wantError(t, err, 409, "unblock")
 	relation("bob", "alice", chat.Friend{}) // what was refused leaves nothing behind
 	must(s.Block(ctx, "alice", "bob", false, none, 70))(t)
 	relation("alice", "bob", chat.Friend{})
@@ -122,7 +122,7 @@ func FriendLists(t *testing.T, s *store.Store) {
 		}
 	}
 	_, _, err := s.FriendsOf(ctx, "me", "", 2, "bert")
-	wantCode(t, err, 400, "cursor")
+	wantError(t, err, 400, "cursor")
 	if page, _, err := s.FriendsOf(ctx, "nobody", "", 2, ""); page == nil || len(page) > 0 || err != nil {
 		t.Errorf("nobody's friends: %v %v", page, err)
 	}
@@ -130,14 +130,14 @@ func FriendLists(t *testing.T, s *store.Store) {
 	// Of my own making are cleo, dora and emil.
 	b := chat.FriendBounds{Entries: 3, Requests: 2}
 	_, _, err = s.AskFriend(ctx, "me", "fred", "", b, 1)
-	wantCode(t, err, 429, "the list of me is full with 3")
+	wantError(t, err, 429, "the list of me is full with 3")
 	_, err = s.AcceptFriend(ctx, "me", "anna", b, 1)
-	wantCode(t, err, 429, "full")
+	wantError(t, err, 429, "full")
 	_, err = s.Block(ctx, "me", "gina", true, b, 1)
-	wantCode(t, err, 429, "full")
+	wantError(t, err, 429, "full")
 	must(s.Block(ctx, "me", "cleo", true, b, 1))(t) // in the list already
 	_, _, err = s.AskFriend(ctx, "fred", "me", "", b, 1)
-	wantCode(t, err, 429, "2 requests wait for an answer of me")
+	wantError(t, err, 429, "2 requests wait for an answer of me")
 	wantNone(t, s.RefuseFriend(ctx, "me", "anna"))
 	must2(s.AskFriend(ctx, "fred", "me", "", b, 1))(t)
 

@@ -28,17 +28,17 @@ func Groups(t *testing.T, s *store.Store) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	_, err := s.CreateGroup(ctx, team("x"), nil, 0, 0)
-	wantCode(t, err, 409, "team already")
+	wantError(t, err, 409, "team already")
 	second := team("olga")
 	second.ID = "second"
 	_, err = s.CreateGroup(ctx, second, nil, 1, 0)
-	wantCode(t, err, 429, "olga owns 1 groups")
+	wantError(t, err, 429, "olga owns 1 groups")
 	_, err = s.CreateGroup(ctx, second, []string{"a", "b", "c", "d", "e"}, 0, 0)
-	wantCode(t, err, 429, "full")
+	wantError(t, err, 429, "full")
 	_, err = s.CreateGroup(ctx, second, []string{"mia"}, 0, 1)
-	wantCode(t, err, 429, "is in 1 groups")
+	wantError(t, err, 429, "is in 1 groups")
 	_, err = s.Group(ctx, "second")
-	wantCode(t, err, 404, "no group second")
+	wantError(t, err, 404, "no group second")
 
 	g, m, err := s.Place(ctx, "team", "olga")
 	if err != nil || g != want || m.User != "olga" || m.Role != chat.RoleOwner || m.Since != 1000 {
@@ -48,7 +48,7 @@ func Groups(t *testing.T, s *store.Store) {
 		t.Errorf("a stranger's place %+v %v", m, err)
 	}
 	_, _, err = s.Place(ctx, "none", "olga")
-	wantCode(t, err, 404, "no group none")
+	wantError(t, err, 404, "no group none")
 
 	name, muted, limit := "Another", true, 3
 	want.Name, want.Muted, want.Limit = name, muted, limit
@@ -57,17 +57,17 @@ func Groups(t *testing.T, s *store.Store) {
 	}
 	limit = 2
 	_, err = s.ChangeGroup(ctx, "team", chat.GroupChange{Limit: &limit})
-	wantCode(t, err, 409, "3 members already")
+	wantError(t, err, 409, "3 members already")
 	if got := must(s.Group(ctx, "team"))(t); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	_, err = s.ChangeGroup(ctx, "none", chat.GroupChange{Name: &name})
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 
 	wantNone(t, s.DismissGroup(ctx, "team"))
-	wantCode(t, s.DismissGroup(ctx, "team"), 404, "")
+	wantError(t, s.DismissGroup(ctx, "team"), 404, "")
 	_, err = s.MemberIDs(ctx, "team")
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 	again := must(s.CreateGroup(ctx, team(""), nil, 0, 0))(t)
 	if again.Members != 0 || again.Owner != "" {
 		t.Errorf("made again %+v", again)
@@ -105,9 +105,9 @@ func GroupLists(t *testing.T, s *store.Store) {
 	}
 	for _, bad := range []string{"!", "YWJj", "g1"} {
 		_, _, err := s.ListGroups(ctx, 2, bad)
-		wantCode(t, err, 400, "cursor")
+		wantError(t, err, 400, "cursor")
 		_, _, err = s.GroupsOf(ctx, "odd", 2, bad)
-		wantCode(t, err, 400, "cursor")
+		wantError(t, err, 400, "cursor")
 	}
 }
 
@@ -125,23 +125,24 @@ func Members(t *testing.T, s *store.Store) {
 	wantNames(t, must(s.AddMembers(ctx, "team", []string{"mike"}, 0, 3000))(t))
 	count(4)
 	_, err := s.AddMembers(ctx, "team", []string{"x", "y"}, 0, 2000)
-	wantCode(t, err, 429, "full")
+	wantError(t, err, 429, "full")
 	_, err = s.AddMembers(ctx, "none", []string{"x"}, 0, 2000)
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 	count(4)
 
 	wantNone(t, s.SetRole(ctx, "team", "adam", chat.RoleAdmin, 1))
-	wantCode(t, s.SetRole(ctx, "team", "mia", chat.RoleAdmin, 1), 429, "at most 1 admins")
-	wantCode(t, s.SetRole(ctx, "team", "olga", chat.RoleMember, 1), 409, "owns the group")
-	wantCode(t, s.SetRole(ctx, "team", "x", chat.RoleAdmin, 1), 404, "not a member")
+	wantError(t, s.SetRole(ctx, "team", "mia", chat.RoleAdmin, 1), 429, "at most 1 admins")
+	wantError(t, s.SetRole(ctx, "team", "olga", chat.RoleMember, 1), 409, "owns the group")
+	wantError(t, s.SetRole(ctx, "team", "x", chat.RoleAdmin, 1), 404, "not a member")
 	wantNames(t, must(s.Admins(ctx, "team"))(t), "adam", "olga")
 
 	wantNone(t, s.MuteMember(ctx, "team", "mia", 5000, chat.RoleAdmin))
-	wantCode(t, s.MuteMember(ctx, "team", "adam", 5000, chat.RoleAdmin), 403, "is an admin")
-	wantCode(t, s.MuteMember(ctx, "team", "olga", 5000, chat.RoleAdmin), 409, "owns the group")
-	wantCode(t, s.MuteMember(ctx, "team", "x", 5000, chat.RoleOwner), 404, "not a member")
+	wantError(t, s.MuteMember(ctx, "team", "adam", 5000, chat.RoleAdmin), 403, "is an admin")
+	wantError(t, s.MuteMember(ctx, "team", "olga", 5000, chat.RoleAdmin), 403, "or its owner")
+	wantError(t, s.MuteMember(ctx, "team", "olga", 5000, chat.RoleOwner), 409, "owns the group")
+	wantError(t, s.MuteMember(ctx, "team", "x", 5000, chat.RoleOwner), 404, "not a member")
 	wantNone(t, s.RemarkMember(ctx, "team", "olga", "The boss ☺"))
-	wantCode(t, s.RemarkMember(ctx, "team", "x", "y"), 404, "not a member")
+	wantError(t, s.RemarkMember(ctx, "team", "x", "y"), 404, "not a member")
 
 	page, next, err := s.Members(ctx, "team", 3, "")
 	wantNone(t, err)
@@ -156,25 +157,27 @@ func Members(t *testing.T, s *store.Store) {
 		t.Errorf("members %+v, then %q", got, last)
 	}
 	_, _, err = s.Members(ctx, "none", 3, "")
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 	_, _, err = s.Members(ctx, "team", 3, "adam")
-	wantCode(t, err, 400, "cursor")
+	wantError(t, err, 400, "cursor")
 
 	_, err = s.RemoveMembers(ctx, "team", []string{"mia", "adam"}, chat.RoleAdmin)
-	wantCode(t, err, 403, "adam is an admin")
+	wantError(t, err, 403, "adam is an admin")
+	_, err = s.RemoveMembers(ctx, "team", []string{"mia", "olga"}, chat.RoleAdmin)
+	wantError(t, err, 403, "olga is an admin of this group, or its owner")
 	_, err = s.RemoveMembers(ctx, "team", []string{"mia", "adam", "olga"}, chat.RoleOwner)
-	wantCode(t, err, 409, "olga owns the group")
+	wantError(t, err, 409, "olga owns the group")
 	_, err = s.RemoveMembers(ctx, "none", []string{"mia"}, chat.RoleOwner)
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 	count(4)
 	wantNames(t, must(s.RemoveMembers(ctx, "team", []string{"mia", "nobody", "adam", "mia"}, chat.RoleOwner))(t), "adam", "mia")
 	wantNames(t, must(s.MemberIDs(ctx, "team"))(t), "mike", "olga")
 	count(2)
 
-	wantCode(t, s.TransferGroup(ctx, "team", "mike", "olga", 0), 409, "another owner")
-	wantCode(t, s.TransferGroup(ctx, "team", "olga", "nobody", 0), 404, "not a member")
+	wantError(t, s.TransferGroup(ctx, "team", "mike", "olga", 0), 409, "another owner")
+	wantError(t, s.TransferGroup(ctx, "team", "olga", "nobody", 0), 404, "not a member")
 	must(s.CreateGroup(ctx, chat.GroupInfo{ID: "other", Owner: "mike", Join: chat.JoinOpen, Limit: 2}, nil, 0, 0))(t)
-	wantCode(t, s.TransferGroup(ctx, "team", "olga", "mike", 1), 429, "owns 1 groups")
+	wantError(t, s.TransferGroup(ctx, "team", "olga", "mike", 1), 429, "owns 1 groups")
 	wantNone(t, s.TransferGroup(ctx, "team", "olga", "mike", 2))
 	wantNone(t, s.TransferGroup(ctx, "team", "mike", "mike", 2))
 	if g := must(s.Group(ctx, "team"))(t); g.Owner != "mike" {
@@ -189,9 +192,9 @@ func Members(t *testing.T, s *store.Store) {
 	wantNames(t, must(s.MemberIDs(ctx, "team"))(t), "anna", "mike", "zoe")
 	count(3)
 	_, _, err = s.SetMembers(ctx, "team", []string{"a", "b", "c", "d", "e"}, 4000)
-	wantCode(t, err, 429, "full")
+	wantError(t, err, 429, "full")
 	_, _, err = s.SetMembers(ctx, "none", nil, 4000)
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 	count(3)
 }
 
@@ -207,14 +210,14 @@ func JoinRequests(t *testing.T, s *store.Store) {
 	}
 	must(s.CreateGroup(ctx, chat.GroupInfo{ID: "other", Join: chat.JoinApproval, Limit: 2}, nil, 0, 0))(t)
 	_, err := s.AskToJoin(ctx, chat.JoinRequest{Group: "other", User: "mia"}, 2, 1)
-	wantCode(t, err, 429, "1 of your requests")
+	wantError(t, err, 429, "1 of your requests")
 	must(ask("mike", ""))(t)
 	_, err = ask("moe", "")
-	wantCode(t, err, 429, "2 requests wait")
+	wantError(t, err, 429, "2 requests wait")
 	_, err = ask("olga", "")
-	wantCode(t, err, 409, "a member")
+	wantError(t, err, 409, "a member")
 	_, err = s.AskToJoin(ctx, chat.JoinRequest{Group: "none", User: "mia"}, 2, 0)
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 
 	page, next, err := s.JoinRequests(ctx, "team", 1, "")
 	wantNone(t, err)
@@ -226,9 +229,9 @@ func JoinRequests(t *testing.T, s *store.Store) {
 		t.Errorf("page %+v %q %v", page, next, err)
 	}
 	_, _, err = s.JoinRequests(ctx, "team", 1, "x")
-	wantCode(t, err, 400, "cursor")
+	wantError(t, err, 400, "cursor")
 	_, _, err = s.JoinRequests(ctx, "none", 1, "")
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 
 	answer := func(user string, accept bool, wantWas, wantAdded bool) {
 		t.Helper()
@@ -242,10 +245,10 @@ func JoinRequests(t *testing.T, s *store.Store) {
 	answer("mia", true, false, false)
 	must(s.AddMembers(ctx, "team", []string{"a", "b", "c", "d"}, 0, 1))(t)
 	_, _, err = s.AnswerJoin(ctx, "team", "mike", true, 0, 3000)
-	wantCode(t, err, 429, "full")
+	wantError(t, err, 429, "full")
 	must(s.RemoveMembers(ctx, "team", []string{"a"}, chat.RoleOwner))(t)
 	_, _, err = s.AnswerJoin(ctx, "none", "mike", true, 0, 3000)
-	wantCode(t, err, 404, "")
+	wantError(t, err, 404, "")
 	answer("mike", true, true, true)
 	wantNames(t, must(s.MemberIDs(ctx, "team"))(t), "b", "c", "d", "mike", "olga")
 
