@@ -245,7 +245,7 @@ func TestLooks(t *testing.T) {
 }
 
 // pictures takes screenshots in both color schemes: of a wide and a middle
-// screen, and of these parts on a phone. Then the screen is wide again.
+// screen, and on a phone, of these panels if there are any. Then the screen is wide again.
 func (p *tab) pictures(dir, state string, parts ...string) {
 	p.t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -257,6 +257,9 @@ func (p *tab) pictures(dir, state string, parts ...string) {
 		})
 		p.picture(dir, state+"-wide-"+scheme, 1440, 900)
 		p.picture(dir, state+"-middle-"+scheme, 1000, 800)
+		if len(parts) == 0 {
+			p.picture(dir, state+"-phone-"+scheme, 390, 800)
+		}
 		for _, part := range parts {
 			p.do(fmt.Sprintf(`document.querySelector('.views [data-view="%s"]').click()`, part))
 			p.picture(dir, state+"-phone-"+scheme+"-"+part, 390, 800)
