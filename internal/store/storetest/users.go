@@ -14,14 +14,6 @@ import (
 	"pushd/internal/store"
 )
 
-// code is what a client is told; 0 is no error.
-func code(err error) int {
-	if e := codec.AsError(err); e != nil {
-		return e.Code
-	}
-	return 0
-}
-
 // Users is accounts: made, changed, listed, deleted.
 func Users(t *testing.T, s *store.Store) {
 	ctx := t.Context()
