@@ -21,12 +21,28 @@ func (c *Config) Check() error {
 		c.checkPlatforms(),
 		c.checkMergeWindows(),
 		c.checkBackends(),
+		c.checkHistories(),
+		c.checkRate(),
 	)
 }
 
 func (c *Config) checkMergeWindows() error {
 	if _, err := parseMergeWindows(c.Topics.MergeWindow); err != nil {
 		return fmt.Errorf("%w (%s)", err, c.source("topics.merge-window"))
+	}
+	return nil
+}
+
+func (c *Config) checkHistories() error {
+	if _, err := parseHistories(c.Topics.History); err != nil {
+		return fmt.Errorf("%w (%s)", err, c.source("topics.history"))
+	}
+	return nil
+}
+
+func (c *Config) checkRate() error {
+	if c.Rate.Burst < c.Rate.Messages {
+		return fmt.Errorf("rate.burst (%s): %d is less than the %d messages a second of rate.messages", c.source("rate.burst"), c.Rate.Burst, c.Rate.Messages)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/bot"
 	"pushd/internal/chat"
+	"pushd/internal/files"
 	"pushd/internal/offline"
 	"pushd/internal/push"
 	"pushd/internal/router"
@@ -25,6 +26,7 @@ type Module func(*Table, *push.Service)
 type Services struct {
 	Push    *push.Service // required
 	Chat    *chat.Service
+	Files   *files.Service
 	Offline *offline.Service
 	Bots    *bot.Bots
 	Account *account.Service
@@ -57,6 +59,8 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 		"Subscribe":   Serve(p.Subscribe).Inline(),
 		"Unsubscribe": Serve(p.Unsubscribe).Inline(),
 		"Publish":     Serve(p.Publish).Inline(),
+		"History":     Serve(p.History).Inline(),
+		"Presence":    Serve(p.TopicPresence).Inline(),
 	})
 	t.Register("presence", Handlers{
 		"Online":      Serve(p.PresenceOnline).Inline(),
@@ -109,6 +113,16 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 			"Remark":  Serve(c.FriendRemark),
 			"Block":   Serve(c.FriendBlock),
 			"List":    Serve(c.FriendList),
+		})
+	}
+	if f := services.Files; f != nil {
+		// The bytes themselves go over HTTP.
+		t.Register("file", Handlers{
+			"Info":   Serve(f.Info),
+			"Link":   Serve(f.Link),
+			"Links":  Serve(f.Links),
+			"List":   Serve(f.List),
+			"Delete": Serve(f.Delete),
 		})
 	}
 	if services.Offline != nil {

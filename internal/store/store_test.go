@@ -43,6 +43,7 @@ var suites = []struct {
 	{"Friends", storetest.Friends},
 	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
+	{"Files", storetest.Files},
 	{"Append", storetest.Append},
 	{"Together", storetest.Together},
 	{"Pages", storetest.Pages},
