@@ -254,3 +254,18 @@ func TestPublishRefusesAnUnknownSession(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Everybody is told who comes and goes, without asking, also who comes.
+func TestPresenceAnnounce(t *testing.T) {
+	n := start(t, setup{push: push.Options{PresenceAnnounce: true}})
+	a := n.login("ann", "web")
+	if got := a.pushed("presence", "Online"); got["count"] != 1.0 || fmt.Sprint(got["users"]) != "[map[platforms:[web] user:ann]]" {
+		t.Errorf("%v", got)
+	}
+	b := n.login("bob", "ios")
+	a.pushed("presence", "Online")
+	b.ok("robot", "Logout", "")
+	if got := a.pushed("presence", "Offline"); got["count"] != 1.0 || fmt.Sprint(got["users"]) != "[map[platforms:[ios] user:bob]]" {
+		t.Errorf("%v", got)
+	}
+}

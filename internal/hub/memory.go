@@ -97,7 +97,7 @@ func newEpoch() uint64 {
 
 // history is how much of a topic is remembered.
 func (h *Hub) history(topic string) History {
-	if h.opt.History == nil || topic == "" || topic[0] == '$' {
+	if h.opt.History == nil || own(topic) {
 		return History{}
 	}
 	return h.opt.History(topic)

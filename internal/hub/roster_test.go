@@ -48,6 +48,8 @@ func TestTopicChanges(t *testing.T) {
 	want("", nil, nil, 0, 0)
 	subscribe(t, h, b, "room")
 	want("room", []string{"bob"}, nil, 1, 1)
+	subscribe(t, h, b, "$own") // who is in the server's own topics is not told
+	want("", nil, nil, 0, 0)
 	mustBeConsistent(t, h, s)
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // TopicCount is a topic and how many sessions are in it.
@@ -44,7 +43,7 @@ func (t *topicShard) after(name string) (found []TopicCount) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, topic := range t.byName.m {
-		if topic.name <= name || strings.HasPrefix(topic.name, "$") {
+		if topic.name <= name || own(topic.name) {
 			continue
 		}
 		n := 0

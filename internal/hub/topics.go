@@ -11,6 +11,10 @@ import (
 // of it for themselves: names of their own that hold a user's id.
 const MaxTopicName = 192
 
+// own tells whether a topic is the server's: those begin with $. Who is in them
+// is nobody's business, and nothing of them is remembered.
+func own(topic string) bool { return strings.HasPrefix(topic, "$") }
+
 // topicShard maps names to topics. A topic is in the map exactly while it has
 // members: the count changes in the same critical section as the map, so a
 // loop that removes the last member and another one that subscribes agree.
@@ -202,7 +206,7 @@ func (h *Hub) joinRoom(l *loop, name string) (*room, error) {
 		if h.opt.MergeWindow != nil {
 			t.window = h.opt.MergeWindow(t.name)
 		}
-		if h.opt.Roster != nil && h.opt.Roster(t.name) {
+		if h.opt.Roster != nil && !own(t.name) && h.opt.Roster(t.name) {
 			t.roster = &roster{topic: t.name}
 		}
 		shard.byName.set(t.name, t)
