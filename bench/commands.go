@@ -110,6 +110,26 @@ func pushCommand() *cobra.Command {
 	return cmd
 }
 
+func chatCommand() *cobra.Command {
+	var c common
+	var s scenario.Chat
+	cmd := &cobra.Command{
+		Use:   "chat",
+		Short: "Pairs of users write to each other; latency is from the sending to the answer, which says that it is stored",
+		Example: `  pushbench chat -n 1000 --senders 64 --server-pid $PID
+  pushbench chat -n 10000 --rate 2000 --duration 30s`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd, s) },
+	}
+	f := cmd.Flags()
+	c.register(f, 1000, 10*time.Second)
+	f.IntVar(&s.Senders, "senders", 0, "clients that write, the others only read; 0: all")
+	f.Float64Var(&s.Rate, "rate", 0, "open loop: messages a second over all senders, latency from the intended send time; 0: each writes again when it has its answer")
+	f.IntVar(&s.Payload, "payload", 64, "bytes of padding in a text")
+	f.DurationVar(&s.Timeout, "timeout", 10*time.Second, "after this, what was not answered or has not arrived is lost")
+	return cmd
+}
+
 func stormCommand() *cobra.Command {
 	var c common
 	var s scenario.Storm

@@ -42,6 +42,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(idleCommand(), echoCommand(), fanoutCommand(), pushCommand(), churnCommand(), stormCommand(), mixedCommand(), compareCommand(), reportCommand())
+	root.AddCommand(idleCommand(), echoCommand(), fanoutCommand(), pushCommand(), chatCommand(), churnCommand(), stormCommand(), mixedCommand(), compareCommand(), reportCommand())
 	return root
 }

@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 bin/golangci-lint config verify
 bin/golangci-lint run ./...
+(cd bench/peers && ../../bin/golangci-lint run --config ../../.golangci.yml ./...)
 
 # A suppressed finding is not a clean one. The words are split so that this
 # line doesn't find itself.

@@ -15,7 +15,7 @@ rm -f build/test-counts build/junit-*.xml
 
 # gotestsum hands the totals to this command when a run is over.
 # shellcheck disable=SC2016 # they are variables of that command, not of this script
-count='sh -c "echo $TESTS_TOTAL $TESTS_FAILED $TESTS_SKIPPED $TESTS_ERRORS >>build/test-counts"'
+count='sh -c "echo $TESTS_TOTAL $TESTS_FAILED $TESTS_SKIPPED $TESTS_ERRORS >>'$PWD'/build/test-counts"'
 
 gotests() { # name, flags…
 	local name=$1
@@ -32,6 +32,11 @@ modules() { # the modules beside the main one (peers of the benchmarks, say)
 		echo "modules: ${file%/go.mod}"
 		go -C "${file%/go.mod}" build -o /dev/null ./...
 		go -C "${file%/go.mod}" vet ./...
+		(
+			root=$PWD
+			cd "${file%/go.mod}"
+			"$root/bin/gotestsum" --format pkgname --format-hide-empty-pkg --post-run-command "$count" -- -count=1 -timeout 5m ./...
+		)
 	done < <(find . -mindepth 3 -name go.mod -not -path '*/node_modules/*' -not -path './tools/*' | sort)
 }
 

@@ -6,6 +6,7 @@
 package account
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -21,9 +22,11 @@ type Identity struct {
 	App      string // label of the client application, as the client gave it
 	Device   string // device id, as the client gave it
 	Platform Platform
-	Key      string    // name of the API key; "" for a user
-	Scopes   Scope     // none for a user
-	Expires  time.Time // when the credentials run out; zero: never
+	Grant    string     // what the user's token belongs to, where we issued it; else ""
+	Address  netip.Addr // the client's; the zero Addr where it isn't known
+	Key      string     // name of the API key; "" for a user
+	Scopes   Scope      // none for a user
+	Expires  time.Time  // when the credentials run out; zero: never
 }
 
 // Allow returns nil when the identity has every scope in s, and a *codec.Error

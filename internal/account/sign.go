@@ -41,6 +41,11 @@ func NewSigner(o SignerOptions) (*Signer, error) {
 // both in whole seconds, at least one. A bad user id is a *codec.Error with code
 // 400.
 func (s *Signer) Sign(user string, ttl time.Duration, now time.Time) (string, error) {
+	return s.SignGrant(user, "", ttl, now)
+}
+
+// SignGrant is Sign for a token of a grant, whose id it carries as jti.
+func (s *Signer) SignGrant(user, grant string, ttl time.Duration, now time.Time) (string, error) {
 	if err := ValidUserID(user); err != nil {
 		return "", err
 	}
@@ -49,6 +54,7 @@ func (s *Signer) Sign(user string, ttl time.Duration, now time.Time) (string, er
 	}
 	claims := jwt.RegisteredClaims{
 		Subject:   user,
+		ID:        grant,
 		Issuer:    s.issuer,
 		IssuedAt:  jwt.NewNumericDate(now),
 		ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),

@@ -17,6 +17,10 @@ import (
 // respect but its time.
 var ErrExpired = errors.New("token expired")
 
+// ErrRevoked is in the chain of the error for a token that was right in every
+// respect, until it was revoked.
+var ErrRevoked = errors.New("token revoked")
+
 // DefaultMaxToken is the longest token that is looked at, in bytes.
 const DefaultMaxToken = 8 << 10
 
@@ -126,7 +130,13 @@ type Claims struct {
 	// Expires is from when on Verify refuses the token: exp (section 4.1.4) and
 	// the leeway. Zero: never.
 	Expires time.Time
+	// ID is jti (section 4.1.7), "" when there is none or it is longer than 64 bytes.
+	ID string
+	// Issued is iat (section 4.1.6), zero when there is none.
+	Issued time.Time
 }
+
+const maxTokenID = 64
 
 // Verify checks a token. Every refusal is a *codec.Error with code 401 and the
 // message "token refused", or, when nothing else is wrong, "token expired" with
@@ -152,14 +162,22 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 	if expired {
 		return Claims{}, &codec.Error{Code: codec.CodeUnauthorized, Msg: "token expired", Cause: ErrExpired}
 	}
+	said := Claims{User: c.Subject}
+	if len(c.ID) <= maxTokenID {
+		said.ID = c.ID
+	}
+	if c.IssuedAt != nil {
+		said.Issued = c.IssuedAt.Time
+	}
 	if c.ExpiresAt == nil {
-		return Claims{User: c.Subject}, nil
+		return said, nil
 	}
 	// The number may be beyond what times can be compared and printed.
 	if c.ExpiresAt.Year() > 9999 {
 		return Claims{}, refuse(errors.New("exp is after the year 9999"))
 	}
-	return Claims{User: c.Subject, Expires: c.ExpiresAt.Add(v.leeway)}, nil
+	said.Expires = c.ExpiresAt.Add(v.leeway)
+	return said, nil
 }
 
 // claims are decoded under the rules of codec. encoding/json would take a claim

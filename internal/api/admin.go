@@ -40,7 +40,9 @@ type AdminOptions struct {
 	Ready func() error
 	// Check looks for contradictions in the directory of who is connected; quiet
 	// tells that nothing changed meanwhile, so that totals were compared too.
-	Check       func(context.Context) (quiet bool, err error)
+	Check func(context.Context) (quiet bool, err error)
+	// Services are administered here; what is nil is not there.
+	Services    Services
 	Build       Build
 	NoProfiles  bool         // /debug/pprof/ is not there
 	LogRequests bool         // a line at info for each request; at debug otherwise
@@ -54,6 +56,7 @@ type Admin struct {
 	door
 
 	push  *push.Service
+	more  Services
 	keys  Authenticator
 	check func(context.Context) (bool, error)
 	ready func() error
@@ -64,7 +67,7 @@ type Admin struct {
 // NewAdmin makes the door. It panics when openapi.yaml, which is part of the
 // program, can't be read.
 func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o AdminOptions) *Admin {
-	a := &Admin{push: service, keys: keys, check: o.Check, ready: o.Ready, build: o.Build, docs: renderDocs(adminDescription())}
+	a := &Admin{push: service, more: o.Services, keys: keys, check: o.Check, ready: o.Ready, build: o.Build, docs: renderDocs(adminDescription())}
 	if a.ready == nil {
 		a.ready = func() error { return nil }
 	}
@@ -81,10 +84,11 @@ func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o A
 	return a
 }
 
-// routes is every path of the admin listener.
+// routes is every path of the admin listener; with all services it is what
+// openapi/admin.yaml describes.
 func (a *Admin) routes() []route {
 	s := a.push
-	return []route{
+	table := []route{
 		{method: "POST", path: "/api/push", handle: call(body, s.Push), logged: true},
 		{method: "POST", path: "/api/broadcast", handle: call(body, s.Broadcast), logged: true},
 		{method: "POST", path: "/api/batch", handle: call(body, s.Batch), logged: true},
@@ -95,10 +99,15 @@ func (a *Admin) routes() []route {
 		{method: "POST", path: "/api/online/check", handle: call(body, s.CheckUsers), logged: true},
 		{method: "POST", path: "/api/kick", handle: call(body, s.Kick), logged: true},
 
+		{method: "GET", path: "/api/topics", handle: call(bound, s.ListTopics), logged: true},
+		{method: "GET", path: "/api/topics/{topic}", handle: call(bound, s.TopicInfo), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/users", handle: call(bound, s.TopicUsers), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/history", handle: call(bound, s.History), logged: true},
+
 		{method: "POST", path: "/api/groups/from-online", handle: call(body, s.GroupFromOnline), logged: true},
-		{method: "PUT", path: "/api/groups/{id}", handle: call(groupBody, s.PutGroup), logged: true},
-		{method: "GET", path: "/api/groups/{id}", handle: call(groupParam, s.Group), logged: true},
-		{method: "DELETE", path: "/api/groups/{id}", handle: call(groupParam, s.DeleteGroup), logged: true},
+		{method: "PUT", path: "/api/groups/{group}", handle: call(groupBody, s.PutGroup), logged: true},
+		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},
+		{method: "DELETE", path: "/api/groups/{group}", handle: call(groupParam, s.DeleteGroup), logged: true},
 
 		{method: "GET", path: "/healthz", handle: healthy, open: true},
 		{method: "GET", path: "/readyz", handle: a.readiness, open: true},
@@ -117,6 +126,17 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/debug/pprof/symbol", handle: profile(pprof.Symbol), logged: true},
 		{method: "GET", path: "/debug/pprof/{profile}", handle: timed(pprof.Index), logged: true},
 	}
+	if a.more.Account != nil {
+		table = append(table, accountAdminRoutes(a.more.Account)...)
+	}
+	if a.more.Chat != nil {
+		table = append(table, chatAdminRoutes(a.more.Chat)...)
+		table = append(table, groupAdminRoutes(a.more.Chat)...)
+	}
+	if a.more.Files != nil {
+		table = append(table, fileAdminRoutes(a.more.Files)...)
+	}
+	return table
 }
 
 // Route is one line of the table, for documentation and tests.

@@ -8,15 +8,20 @@ import (
 	"io/fs"
 	"log/slog"
 	"mime"
+	"net"
+	"net/netip"
 	"path"
 	"strings"
 
 	"github.com/valyala/fasthttp"
 
 	"pushd/internal/account"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/files"
 	"pushd/internal/metrics"
+	"pushd/internal/offline"
 )
 
 // PublicOptions are the knobs of a Public; the zero value of each works.
@@ -30,9 +35,12 @@ type PublicOptions struct {
 	// Services are what users reach with their token under /api/v1/.
 	Services Services
 	// Users tells whose token a request came with. Required with Services.
-	Users       Users
-	Concurrency int          // connections at a time; 4,096 if 0
-	Log         *slog.Logger // slog.DiscardHandler if nil
+	Users Users
+	// ClientAddress is whose request it is, by the peer and its X-Forwarded-For; the
+	// peer's if nil.
+	ClientAddress func(peer netip.Addr, forwarded string) netip.Addr
+	Concurrency   int          // connections at a time; 4,096 if 0
+	Log           *slog.Logger // slog.DiscardHandler if nil
 }
 
 // Users checks a user's token. *account.Verifier is one; in open mode it is
@@ -44,7 +52,11 @@ type Users interface {
 
 // Services are what a public door can offer; what is nil is not there.
 type Services struct {
-	Chat *chat.Service
+	Account *account.Service
+	Chat    *chat.Service
+	Files   *files.Service
+	Offline *offline.Service
+	Bots    *bot.Bots
 }
 
 const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -55,15 +67,20 @@ const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 type Public struct {
 	door
 
-	allow func(origin, host string) bool
-	users Users
+	allow    func(origin, host string) bool
+	address  func(peer netip.Addr, forwarded string) netip.Addr
+	users    Users
+	accounts *account.Service // nil: whoever has a good token may come in
 }
 
 // NewPublic makes the door. It reads all of Console, once.
 func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
-	p := &Public{allow: o.AllowOrigin, users: o.Users}
+	p := &Public{allow: o.AllowOrigin, address: o.ClientAddress, users: o.Users, accounts: o.Services.Account}
 	if p.allow == nil {
 		p.allow = func(string, string) bool { return false }
+	}
+	if p.address == nil {
+		p.address = func(peer netip.Addr, _ string) netip.Addr { return peer.Unmap() }
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 4096
@@ -80,7 +97,7 @@ func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
 		routes = append(routes, files...)
 	}
 	routes = append(routes, userRoutes(o.Services)...)
-	p.name, p.metrics, p.before, p.enter = "public", m, p.cors, p.authenticate
+	p.name, p.metrics, p.before, p.enter = "public", m, p.arrive, p.authenticate
 	p.table = newTable(routes)
 	// One request a connection: a proxy that kept one open might send a WebSocket
 	// handshake on it next, and only the event loops can answer that.
@@ -91,16 +108,33 @@ func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
 // userRoutes is every path that users reach with their token.
 func userRoutes(s Services) []route {
 	var routes []route
+	if s.Account != nil {
+		routes = append(routes, accountRoutes(s.Account)...)
+	}
 	if s.Chat != nil {
 		routes = append(routes, chatRoutes(s.Chat)...)
 		routes = append(routes, groupRoutes(s.Chat)...)
 	}
+	if s.Files != nil {
+		routes = append(routes, fileRoutes(s.Files)...)
+	}
+	if s.Offline != nil {
+		routes = append(routes, pushTokenRoutes(s.Offline)...)
+	}
+	if s.Bots != nil {
+		routes = append(routes, botRoutes(s.Bots)...)
+	}
 	return routes
 }
 
-// authenticate finds out whose token a request came with.
-func (p *Public) authenticate(r *request) error {
-	scheme, token, _ := bytes.Cut(r.http.Request.Header.Peek("Authorization"), []byte(" "))
+// authenticate finds out whose token a request came with, or whose link.
+func (p *Public) authenticate(r *request) (err error) {
+	header := r.http.Request.Header.Peek("Authorization")
+	if len(header) == 0 && r.route.link != nil {
+		r.identity, err = r.route.link(r)
+		return err
+	}
+	scheme, token, _ := bytes.Cut(header, []byte(" "))
 	if !bytes.EqualFold(scheme, []byte("Bearer")) || len(token) == 0 {
 		return codec.Errorf(codec.CodeUnauthorized, "a token is needed: Authorization: Bearer <token>")
 	}
@@ -108,8 +142,21 @@ func (p *Public) authenticate(r *request) error {
 	if err != nil {
 		return err
 	}
-	r.identity = account.Identity{User: claims.User, Expires: claims.Expires}
-	return nil
+	r.identity.User, r.identity.Grant, r.identity.Expires = claims.User, claims.ID, claims.Expires
+	if p.accounts == nil {
+		r.identity.Grant = "" // nobody's but the token's issuer
+		return nil
+	}
+	return p.accounts.Entered(r, r.identity)
+}
+
+// arrive notes whose request it is.
+func (p *Public) arrive(r *request) (answered bool) {
+	if peer, ok := r.http.RemoteAddr().(*net.TCPAddr); ok {
+		forwarded := bytes.Join(r.http.Request.Header.PeekAll("X-Forwarded-For"), []byte(","))
+		r.identity.Address = p.address(peer.AddrPort().Addr(), string(forwarded))
+	}
+	return p.cors(r)
 }
 
 // cors sets what lets pages of allowed origins read the reply, and answers
@@ -121,7 +168,7 @@ func (p *Public) cors(r *request) bool {
 	allowed := origin != "" && p.allow(origin, string(r.http.Host()))
 	if allowed {
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
+		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, ETag, Content-Range, Content-Disposition")
 	}
 	if string(r.http.Method()) != fasthttp.MethodOptions {
 		return false
@@ -131,7 +178,7 @@ func (p *Public) cors(r *request) bool {
 		h.Set("Allow", publicMethods)
 		if allowed {
 			h.Set("Access-Control-Allow-Methods", publicMethods)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id, Range, If-Range")
 			h.Set("Access-Control-Max-Age", "600")
 		}
 		r.http.SetStatusCode(fasthttp.StatusNoContent)
@@ -210,13 +257,14 @@ func consoleType(name string) string {
 }
 
 // consolePolicy lets the page load and reach its own host only. Not every
-// browser takes 'self' to include ws: and wss:, so those are written out.
+// browser takes 'self' to include ws: and wss:, so those are written out. What
+// blob: names is what the user chose and is about to send.
 func consolePolicy(host string) string {
 	connect := "'self'"
 	if plainHost(host) {
 		connect += " ws://" + host + " wss://" + host
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src " + connect +
 		"; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 

@@ -151,9 +151,12 @@ type Deliverer interface {
 	ToGroup(ctx context.Context, group, except string, f codec.Frame) error
 	ToEveryone(ctx context.Context, f codec.Frame) error
 	// The live copy of a group's members, by which ToGroup fans out. Loaded is false
-	// for a group not loaded yet, or forgotten because there are too many.
+	// for a group not loaded yet, or forgotten because there are too many. LoadGroup
+	// loads it if it isn't; read tells all members, as of now, and who joins or leaves
+	// meanwhile is not lost. Joins and leaves of one group are told in the order in
+	// which they were committed.
 	Loaded(group string) bool
-	LoadGroup(group string, users []string) error
+	LoadGroup(ctx context.Context, group string, read func() ([]string, error)) error
 	JoinGroup(group string, users ...string)
 	LeaveGroup(group string, users ...string)
 	ForgetGroup(group string)

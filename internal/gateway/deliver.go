@@ -19,7 +19,13 @@ var (
 )
 
 // Deliver implements push.Deliverer.
-func (g *Gateway) Deliver(_ context.Context, to push.Target, frame codec.Frame) (push.Receipt, error) {
+func (g *Gateway) Deliver(ctx context.Context, to push.Target, frame codec.Frame) (push.Receipt, error) {
+	if g.chat != nil && len(to.Groups) > 0 {
+		// Their members are in the store, and may not have been asked for yet.
+		if err := g.chat.LoadGroups(ctx, to.Groups); err != nil {
+			return push.Receipt{}, err
+		}
+	}
 	t := hub.Target{Everyone: to.Everyone, Users: to.Users, Groups: to.Groups, Topics: to.Topics}
 	var err error
 	if t.Filter.Platforms, err = g.platformMask(to.Platforms); err != nil {
@@ -38,15 +44,13 @@ func (g *Gateway) Deliver(_ context.Context, to push.Target, frame codec.Frame) 
 		t.Sessions = append(t.Sessions, id)
 	}
 	r, err := g.hub.Deliver(t, frame)
-	if err != nil {
-		g.metrics.Fault("delivery_busy")
-		err = deliverError(err)
-	}
-	return push.Receipt{Sessions: r.Sessions, Users: r.Users, Offline: r.Offline}, err
+	return push.Receipt{Sessions: r.Sessions, Users: r.Users, Offline: r.Offline}, g.busy(err)
 }
 
-func deliverError(err error) error {
+// busy is what the hub's refusal to take a delivery means to whoever asked for it.
+func (g *Gateway) busy(err error) error {
 	if errors.Is(err, hub.ErrBusy) {
+		g.metrics.Fault("delivery_busy")
 		return codec.Errorf(codec.CodeUnavailable, "the server is busy: part of the receivers will not get this")
 	}
 	return err
@@ -81,33 +85,6 @@ func sessionID(text string) (uint64, error) {
 	return id, nil
 }
 
-// Subscribe implements push.Topics.
-func (g *Gateway) Subscribe(ctx context.Context, session, topic string) error {
-	return g.withSession(ctx, session, func(s *Session) error {
-		err := g.hub.Subscribe(&s.login, topic)
-		switch {
-		case errors.Is(err, hub.ErrTopicName):
-			return codec.Errorf(codec.CodeMalformed, "a topic's name is at most %d bytes", hub.MaxTopicName)
-		case errors.Is(err, hub.ErrSessionTopics):
-			return codec.Errorf(codec.CodeTooMany, "this session is in too many topics")
-		case errors.Is(err, hub.ErrTopicsFull):
-			return codec.Errorf(codec.CodeTooMany, "the server has too many topics")
-		}
-		return err
-	})
-}
-
-// Unsubscribe implements push.Topics.
-func (g *Gateway) Unsubscribe(ctx context.Context, session, topic string) error {
-	return g.withSession(ctx, session, func(s *Session) error {
-		g.hub.Unsubscribe(&s.login, topic)
-		return nil
-	})
-}
-
-// Subscribers implements push.Topics.
-func (g *Gateway) Subscribers(topic string) int { return g.hub.Subscribers(topic) }
-
 // withSession runs f for a logged-in session, on its loop.
 func (g *Gateway) withSession(ctx context.Context, session string, f func(*Session) error) error {
 	gone := codec.Errorf(codec.CodeNotFound, "no such session")
@@ -132,21 +109,26 @@ func (g *Gateway) withSession(ctx context.Context, session string, f func(*Sessi
 }
 
 // SetGroup implements push.Groups.
-func (g *Gateway) SetGroup(group string, users []string) error {
+func (g *Gateway) SetGroup(_ context.Context, group string, users []string) error {
 	return groupError(g.hub.SetGroup(group, users))
 }
 
 // AddOnline implements push.Groups.
-func (g *Gateway) AddOnline(group string) (int, error) {
+func (g *Gateway) AddOnline(_ context.Context, group string) (int, error) {
 	n, err := g.hub.AddOnline(group)
 	return n, groupError(err)
 }
 
 // Group implements push.Groups.
-func (g *Gateway) Group(group string) ([]string, bool) { return g.hub.Group(group) }
+func (g *Gateway) Group(_ context.Context, group string) ([]string, bool, error) {
+	users, ok := g.hub.Group(group)
+	return users, ok, nil
+}
 
 // DeleteGroup implements push.Groups.
-func (g *Gateway) DeleteGroup(group string) bool { return g.hub.DeleteGroup(group) }
+func (g *Gateway) DeleteGroup(_ context.Context, group string) (bool, error) {
+	return g.hub.DeleteGroup(group), nil
+}
 
 func groupError(err error) error {
 	switch {

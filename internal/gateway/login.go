@@ -50,7 +50,8 @@ type credentials struct {
 	app      string
 	device   string
 	resume   string
-	expires  time.Time
+	claims   account.Claims // zero in open mode
+	standing bool           // the claims are the session's own, from before
 }
 
 // robotLogin is robot.Login.
@@ -70,7 +71,7 @@ func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (l
 	case g.verifier == nil:
 	case r.Token == "" && s.verified(ctx, &who):
 	default:
-		if who.expires, err = g.verify(r.Token, r.UserID); err != nil {
+		if who.claims, err = g.verify(r.Token, r.UserID); err != nil {
 			return loginReply{}, errors.Join(err, s.do(ctx, func() error { s.refuseToken(err); return nil }))
 		}
 	}
@@ -78,11 +79,14 @@ func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (l
 }
 
 // verified tells whether the session is logged in as this user already, by a
-// token that came with the opening handshake or before; it then lasts as long.
+// token that came with the opening handshake or before, whose claims then stay.
 func (s *Session) verified(ctx context.Context, who *credentials) (yes bool) {
 	err := s.do(ctx, func() error {
-		if yes = s.login.Live() && s.login.User == who.user; yes && s.expires != 0 {
-			who.expires = time.Unix(int64(s.expires), 0)
+		if yes = s.login.Live() && s.login.User == who.user; yes {
+			who.claims, who.standing = account.Claims{User: who.user, ID: s.grant()}, true
+			if s.expires != 0 {
+				who.claims.Expires = time.Unix(int64(s.expires), 0)
+			}
 		}
 		return nil
 	})
@@ -90,24 +94,33 @@ func (s *Session) verified(ctx context.Context, who *credentials) (yes bool) {
 }
 
 // verify checks a token and that it is the user's.
-func (g *Gateway) verify(token, user string) (expires time.Time, err error) {
+func (g *Gateway) verify(token, user string) (account.Claims, error) {
 	if token == "" {
-		return expires, codec.Errorf(codec.CodeUnauthorized, "a token is needed: Data.Token of robot.Login, Authorization: Bearer, or the subprotocol pushd.token.…")
+		return account.Claims{}, codec.Errorf(codec.CodeUnauthorized, "a token is needed: Data.Token of robot.Login, Authorization: Bearer, or the subprotocol pushd.token.…")
 	}
-	claims, err := g.verifier.Verify(token)
+	claims, err := g.claims(token)
 	if err != nil {
-		return expires, err
+		return account.Claims{}, err
 	}
 	if claims.User != user {
-		return expires, codec.Errorf(codec.CodeForbidden, "the token is another user's")
+		return account.Claims{}, codec.Errorf(codec.CodeForbidden, "the token is another user's")
 	}
-	return claims.Expires, nil
+	return claims, nil
+}
+
+// claims are what a token says, without an id of it that nobody can revoke.
+func (g *Gateway) claims(token string) (account.Claims, error) {
+	c, err := g.verifier.Verify(token)
+	if g.recheck == nil {
+		c.ID = ""
+	}
+	return c, err
 }
 
 // refuseToken counts, and ends a connection that only guesses.
 func (s *Session) refuseToken(cause error) {
 	s.gateway.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(cause)))
-	if s.refused++; s.refused >= maxLoginFailures {
+	if s.Refusals++; s.Refusals >= maxLoginFailures {
 		s.Close(closeBadToken, "too many refused tokens", reasonBadToken)
 	}
 }
@@ -120,11 +133,11 @@ func (s *Session) loginByHandshake(token, query string) {
 	j := &job{session: s, module: "robot", action: "Login"}
 	j.request.Module, j.request.Action = j.module, j.action
 	j.call = func(ctx context.Context, _ *job) (any, error) {
-		claims, err := g.verifier.Verify(token)
+		claims, err := g.claims(token)
 		if err != nil {
 			return nil, err
 		}
-		who := credentials{user: claims.User, platform: account.Web, expires: claims.Expires}
+		who := credentials{user: claims.User, platform: account.Web, claims: claims}
 		if p := values.Get("platform"); p != "" {
 			if who.platform, err = g.platforms.Parse(p); err != nil {
 				return nil, err
@@ -138,6 +151,8 @@ func (s *Session) loginByHandshake(token, query string) {
 		switch {
 		case errors.Is(err, account.ErrExpired):
 			s.Close(closeTokenExpired, e.Msg, reasonTokenExpired)
+		case errors.Is(err, account.ErrRevoked):
+			s.Close(closeTokenExpired, e.Msg, reasonTokenRevoked)
 		case e.Code == codec.CodeUnauthorized:
 			g.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(err)))
 			s.Close(closeBadToken, e.Msg, reasonBadToken)
@@ -148,27 +163,41 @@ func (s *Session) loginByHandshake(token, query string) {
 	s.offload(j)
 }
 
-// enter puts the session into the directory.
-func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (reply loginReply, err error) {
+// enter puts the session into the directory, if the Lifecycle agrees.
+func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (loginReply, error) {
+	admitted, err := g.admit(ctx, s, &who)
+	if err != nil {
+		return loginReply{}, err
+	}
+	defer admitted.withdraw()
 	resume, err := hub.ParseID(who.resume)
 	if err != nil {
 		resume = 0 // as good as one that is long forgotten
 	}
 	if resume != 0 {
 		if err := g.takeOver(ctx, s, resume, who); err != nil {
-			return reply, err
+			return loginReply{}, err
 		}
 	}
+	var entered loginReply
 	err = s.do(ctx, func() error {
-		if g.verifier != nil && s.PeerClosed() {
+		if !admitted.begin() {
+			return context.DeadlineExceeded // which the client has been told
+		}
+		if (g.verifier != nil || admitted != nil) && s.PeerClosed() {
 			// It gave up while its token was verified, and may be back on another
 			// connection already: this login must not replace that one.
 			s.Abort(poller.PeerGone)
 		}
-		reply, err = s.enter(who, resume)
+		reply, err := s.enter(who, resume)
+		admitted.end(s, &reply, err)
+		entered = reply
 		return err
 	})
-	return reply, err
+	if err != nil {
+		return loginReply{}, err // not looking at entered, which the loop may yet write
+	}
+	return entered, nil
 }
 
 // takeOver ends the session that is to be resumed when the server has not
@@ -191,20 +220,26 @@ func (g *Gateway) takeOver(ctx context.Context, s *Session, id uint64, who crede
 func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 	g := s.gateway
 	var expires uint32
-	if !who.expires.IsZero() {
+	if e := who.claims.Expires; !e.IsZero() {
 		// Seconds in 32 bits end in 2106; a token that lives longer is looked at then.
-		expires = uint32(min(who.expires.Unix(), math.MaxUint32))
+		expires = uint32(min(e.Unix(), math.MaxUint32))
 	}
 	switch {
 	case !s.Open() || g.draining.Load():
 		return loginReply{}, codec.Errorf(codec.CodeUnavailable, "the server is shutting down")
-	case s.login.Live() && (s.login.User != who.user || s.login.Platform != uint8(who.platform)):
-		return loginReply{}, codec.Errorf(codec.CodeConflict, "logged in as somebody else; send robot.Logout first")
+	case s.other(&who) != nil:
+		return loginReply{}, s.other(&who)
 	case s.login.Live():
 		// Logging in again renews the token without reconnecting, and says what a
 		// token of the handshake could not.
+		if who.device == "" && s.details != nil {
+			who.device = s.details.device
+		}
 		s.expires = expires
-		s.setDevice(who.device)
+		s.setDetails(who.device, who.claims.ID)
+		if err := s.stillGood(&who); err != nil {
+			return loginReply{}, err
+		}
 		s.schedule()
 		return s.loginReply(s.resume(resume)), nil
 	}
@@ -214,8 +249,8 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 	s.login.Conn = s
 	s.login.Loop = uint16(s.Loop().Index())
 	s.login.Since = uint32(time.Now().Unix())
-	s.expires, s.device, s.refused = expires, nil, 0
-	s.setDevice(who.device)
+	s.expires, s.Refusals = expires, 0
+	s.setDetails(who.device, who.claims.ID)
 	replaced, err := g.hub.Add(&s.login)
 	switch {
 	case errors.Is(err, hub.ErrTaken):
@@ -230,14 +265,30 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 			s.Close(closeReplaced, "logged in elsewhere on "+g.platforms.Name(who.platform), reasonReplaced)
 		})
 	}
+	if err := s.stillGood(&who); err != nil {
+		return loginReply{}, err
+	}
 	s.schedule()
 	return s.loginReply(s.resume(resume)), nil
 }
 
-func (s *Session) setDevice(device string) {
-	if device != "" {
-		device = strings.Clone(device)
-		s.device = &device
+// stillGood closes the session, which can be found by now, if its token was
+// revoked since it was verified.
+func (s *Session) stillGood(who *credentials) error {
+	if s.gateway.recheck == nil || who.standing {
+		return nil
+	}
+	err := s.gateway.recheck.Recheck(who.claims)
+	if err != nil {
+		s.Close(closeTokenExpired, codec.AsError(err).Msg, reasonTokenRevoked)
+	}
+	return err
+}
+
+func (s *Session) setDetails(device, grant string) {
+	s.details = nil
+	if device != "" || grant != "" {
+		s.details = &details{strings.Clone(device), strings.Clone(grant)}
 	}
 }
 
@@ -273,7 +324,8 @@ func (s *Session) loginReply(resumed bool) loginReply {
 func (g *Gateway) robotLogout(ctx context.Context, s *Session, _ struct{}) (struct{}, error) {
 	return struct{}{}, s.do(ctx, func() error {
 		g.hub.Remove(&s.login)
-		s.expires, s.device = 0, nil
+		s.left(reasonLogout)
+		s.expires, s.details = 0, nil
 		s.SetDeadline(s.Loop().Now() + poller.Ticks(g.opts.LoginTimeout))
 		return nil
 	})

@@ -17,17 +17,25 @@ const maxLoginFailures = 5
 // three are one allocation: a million of them is what the server is for.
 // Everything in it is owned by the connection's loop.
 type Session struct {
+	// Its Faults are malformed frames in a row, its Refusals refused tokens, and its
+	// Mark is set while the Lifecycle, which has admitted the login, waits for its end.
 	poller.Conn
 	login   hub.Session
 	gateway *Gateway
-	device  *string // DeviceId of the login; most clients give none
-	expires uint32  // unix seconds at which the token runs out; 0 is never
-	errors  uint16  // malformed frames in a row
-	refused uint8   // tokens refused
+	details *details // nil when there are none, as with most clients
+	expires uint32   // unix seconds at which the token runs out; 0 is never
+	rate    meter    // of its messages
+}
+
+// details are what only some logins have. They don't change once made.
+type details struct {
+	device string // DeviceId of the login
+	grant  string // what the token belongs to: its jti, where that is ours
 }
 
 // Opened implements poller.Handler.
 func (s *Session) Opened(_ *poller.Conn, h *poller.Handshake) {
+	s.rate.begin(s.Loop().Now())
 	s.SetDeadline(s.Loop().Now() + poller.Ticks(s.gateway.opts.LoginTimeout))
 	if h.Token != "" && s.gateway.verifier != nil {
 		s.loginByHandshake(h.Token, h.Query)
@@ -61,6 +69,7 @@ func (s *Session) Expired(*poller.Conn) {
 // it the next ping's and the token's end.
 func (s *Session) schedule() {
 	now, o := s.Loop().Now(), &s.gateway.opts
+	s.rate.settle(now)
 	at := s.Seen() + poller.Ticks(o.Heartbeat)
 	if o.Ping > 0 {
 		next := s.Seen() + poller.Ticks(o.Ping)
@@ -85,23 +94,32 @@ func (s *Session) Closed(_ *poller.Conn, why poller.Reason) {
 		s.gateway.hub.Park(&s.login)
 	}
 	s.gateway.hub.Remove(&s.login)
+	s.left(why)
 }
 
 // identity is who the services see.
 func (s *Session) identity() account.Identity {
 	id := account.Identity{
+		Address:  s.Address().Addr(),
 		User:     s.login.User,
 		Session:  hub.FormatID(s.login.ID),
 		App:      s.gateway.hub.AppName(s.login.App),
 		Platform: account.Platform(s.login.Platform),
 	}
-	if s.device != nil {
-		id.Device = *s.device
+	if s.details != nil {
+		id.Device, id.Grant = s.details.device, s.details.grant
 	}
 	if s.expires != 0 {
 		id.Expires = time.Unix(int64(s.expires), 0)
 	}
 	return id
+}
+
+func (s *Session) grant() string {
+	if s.details == nil {
+		return ""
+	}
+	return s.details.grant
 }
 
 // state is what the session's loop keeps at hand for it.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"container/list"
 	"slices"
 	"strings"
 	"sync"
@@ -8,33 +9,46 @@ import (
 
 const groupShards = 32
 
-// groupShard maps group names to members. A list of members is ascending, holds
-// each user once, and is never changed, only replaced: a delivery reads it
-// without copying it.
+// groupShard maps group names to members.
 type groupShard struct {
 	mu     sync.Mutex
-	byName table[string, []string]
+	byName table[string, *group]
+	loaded list.List // of *group: those that LoadGroup can bring back, least recently used first
+}
+
+// group is one set of users. A list of members is ascending, holds each user
+// once, and is never changed, only replaced: a delivery reads it without copying
+// it.
+type group struct {
+	// Immutable.
+	name string
+
+	// Held while members are worked out, so that the shard is locked for the
+	// exchange of a pointer alone. Taken before the shard's lock.
+	change sync.Mutex
+
+	// Guarded by the shard's lock.
+	members []string
+	loading *loading      // members aren't known yet
+	use     *list.Element // in the shard's loaded; nil for a group that SetGroup made
 }
 
 func (h *Hub) groupShard(name string) *groupShard {
 	return &h.groups[h.hash(name)%groupShards]
 }
 
-// SetGroup creates or replaces a group of users, online or not. Errors are
-// ErrGroupName, ErrGroupFull and ErrGroupsFull.
+// SetGroup creates or replaces a group of users, online or not, which stays
+// until DeleteGroup. Errors are ErrGroupName, ErrGroupFull and ErrGroupsFull.
 func (h *Hub) SetGroup(name string, users []string) error {
-	if name == "" || len(name) > MaxTopicName {
-		return ErrGroupName
+	if err := validGroup(name); err != nil {
+		return err
 	}
 	members := unique(users)
 	if len(members) > h.opt.MaxGroupMembers {
 		return ErrGroupFull
 	}
 	// The group outlives the request whose buffer these strings may be part of.
-	owned := make([]string, len(members))
-	for i, u := range members {
-		owned[i] = strings.Clone(u)
-	}
+	owned := cloned(members)
 	shard := h.groupShard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
@@ -44,21 +58,20 @@ func (h *Hub) SetGroup(name string, users []string) error {
 // AddOnline adds every user that is online to a group, creating it, and returns
 // the group's size. Errors as for SetGroup; the group is then as it was.
 func (h *Hub) AddOnline(name string) (size int, err error) {
-	if name == "" || len(name) > MaxTopicName {
-		return 0, ErrGroupName
+	if err := validGroup(name); err != nil {
+		return 0, err
 	}
-	var online []string
-	for i := range h.users {
-		online = h.users[i].appendUsers(online)
-		if len(online) > h.opt.MaxGroupMembers {
-			return 0, ErrGroupFull
-		}
+	online, err := h.onlineUsers()
+	if err != nil {
+		return 0, err
 	}
-	slices.Sort(online)
 	shard := h.groupShard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	old, _ := shard.byName.get(name)
+	var old []string
+	if g, ok := shard.byName.get(name); ok {
+		old = g.members
+	}
 	members := merge(old, online)
 	if len(members) > h.opt.MaxGroupMembers {
 		return 0, ErrGroupFull
@@ -66,13 +79,31 @@ func (h *Hub) AddOnline(name string) (size int, err error) {
 	return len(members), h.storeLocked(shard, name, members)
 }
 
+// onlineUsers is everybody who is, in ascending order.
+func (h *Hub) onlineUsers() ([]string, error) {
+	var online []string
+	for i := range h.users {
+		online = h.users[i].appendUsers(online)
+		if len(online) > h.opt.MaxGroupMembers {
+			return nil, ErrGroupFull
+		}
+	}
+	slices.Sort(online)
+	return online, nil
+}
+
 // Group returns a group's members in ascending order; the slice is shared and
-// must not be changed.
+// must not be changed. ok is false for one whose members are still awaited.
 func (h *Hub) Group(name string) (members []string, ok bool) {
 	shard := h.groupShard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	return shard.byName.get(name)
+	g, ok := shard.byName.get(name)
+	if !ok || g.loading != nil {
+		return nil, false
+	}
+	shard.usedLocked(g)
+	return g.members, true
 }
 
 // DeleteGroup removes a group and reports whether there was one.
@@ -80,24 +111,49 @@ func (h *Hub) DeleteGroup(name string) bool {
 	shard := h.groupShard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	if _, ok := shard.byName.get(name); !ok {
-		return false
+	g, ok := shard.byName.get(name)
+	if ok {
+		h.dropLocked(shard, g)
 	}
-	shard.byName.del(name)
-	h.groupCount.Add(-1)
-	return true
+	return ok
 }
 
+// storeLocked puts a new group in the place of an old one, so that whoever is
+// still changing that one has changed nothing.
 func (h *Hub) storeLocked(shard *groupShard, name string, members []string) error {
-	if _, ok := shard.byName.get(name); !ok {
-		if h.groupCount.Add(1) > int64(h.opt.MaxGroups) {
-			h.groupCount.Add(-1)
-			return ErrGroupsFull
-		}
-		name = strings.Clone(name)
+	if old, ok := shard.byName.get(name); ok {
+		h.dropLocked(shard, old)
 	}
-	shard.byName.set(name, members)
+	if h.groupCount.Add(1) > int64(h.opt.MaxGroups) {
+		h.groupCount.Add(-1)
+		return ErrGroupsFull
+	}
+	g := &group{name: strings.Clone(name), members: members}
+	shard.byName.set(g.name, g)
 	return nil
+}
+
+func (h *Hub) dropLocked(shard *groupShard, g *group) {
+	shard.byName.del(g.name)
+	if g.use != nil {
+		shard.loaded.Remove(g.use)
+	}
+	h.groupCount.Add(-1)
+}
+
+func validGroup(name string) error {
+	if name == "" || len(name) > MaxTopicName {
+		return ErrGroupName
+	}
+	return nil
+}
+
+func cloned(names []string) []string {
+	owned := make([]string, len(names))
+	for i, n := range names {
+		owned[i] = strings.Clone(n)
+	}
+	return owned
 }
 
 // merge returns the union of two ascending lists.
@@ -115,6 +171,17 @@ func merge(a, b []string) []string {
 	}
 	out = append(out, a...)
 	return append(out, b...)
+}
+
+// without returns what is in the ascending list a and not in the ascending list b.
+func without(a, b []string) []string {
+	out := make([]string, 0, len(a))
+	for _, name := range a {
+		if !has(b, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // appendUsers appends the distinct users of the shard.

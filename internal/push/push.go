@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -20,7 +21,9 @@ const (
 )
 
 // PushRequest says what is pushed to whom. The union of the lists receives it,
-// each session once; platforms narrows the result.
+// each session once; platforms narrows the result. A topic with a history is by
+// itself: its members receive the message there, also if they are named
+// elsewhere, unless platforms narrows it: then it has no place in the history.
 type PushRequest struct {
 	Users     []string         `json:"users,omitempty"`
 	Groups    []string         `json:"groups,omitempty"`
@@ -28,11 +31,13 @@ type PushRequest struct {
 	Sessions  []string         `json:"sessions,omitempty"`
 	Platforms []account.PlatID `json:"platforms,omitempty"`
 	Message   Message          `json:"message"`
-	// Durable asks for storage before the reply. It is refused where there is
-	// no store.
+	// Durable asks for storage before the reply: users get it as a notification that
+	// stays in their conversations, groups as a message. It is refused where there
+	// is no store, with topics, sessions and platforms.
 	Durable bool `json:"durable,omitempty"`
 	// TTL is how many seconds a push waits in memory for those of the named
-	// users that have no matching session; 0 is not at all.
+	// users that have no matching session; 0 is not at all. A durable one waits in
+	// the store, and its content goes after that time; 0 is never.
 	TTL int64 `json:"ttl,omitempty"`
 	// IdempotencyKey makes a retry safe: the same key of the same API key within
 	// the window gives the first reply again and delivers nothing.
@@ -55,6 +60,14 @@ type PushReply struct {
 	Users    int      `json:"users"`          // distinct users among them
 	Offline  []string `json:"offline"`        // named users with no matching session
 	Held     int      `json:"held,omitempty"` // how many of those it waits for
+	// Topics are the places that the message has in topics with a history.
+	Topics []TopicPosition `json:"topics,omitempty"`
+}
+
+// TopicPosition is a place in a topic.
+type TopicPosition struct {
+	Topic string `json:"topic"`
+	Position
 }
 
 // BatchItem is one push, or with Everyone one broadcast.
@@ -146,23 +159,27 @@ func (s *Service) push(ctx context.Context, id account.Identity, item BatchItem)
 	if err := s.checkMessage("message", item.Message); err != nil {
 		return PushReply{}, err
 	}
+	deliver := func() (PushReply, error) { return s.deliver(ctx, target, set, item) }
+	if item.Durable {
+		to, err := s.durable(item)
+		if err != nil {
+			return PushReply{}, err
+		}
+		deliver = func() (PushReply, error) { return s.deliverDurable(ctx, id, to, item) }
+	}
 	switch {
-	case item.Durable:
-		return PushReply{}, malformed("durable needs a store, and this server runs without one: push without durable, or with ttl to wait for users that are offline")
 	case item.TTL < 0 || item.TTL > int64(MaxTTL/time.Second):
 		return PushReply{}, malformed("ttl is 0 to %d seconds, not %d", int64(MaxTTL/time.Second), item.TTL)
 	case len(item.IdempotencyKey) > maxIdempotencyKey:
 		return PushReply{}, malformed("idempotency_key is at most %d bytes long, not %d", maxIdempotencyKey, len(item.IdempotencyKey))
 	case item.IdempotencyKey == "":
-		return s.deliver(ctx, target, set, item)
+		return deliver()
 	}
 	sum, err := fingerprint(item)
 	if err != nil {
 		return PushReply{}, err
 	}
-	return s.keys.once(ctx, idempotencyKey{id.Key, item.IdempotencyKey}, sum, func() (PushReply, error) {
-		return s.deliver(ctx, target, set, item)
-	})
+	return s.keys.once(ctx, idempotencyKey{id.Key, item.IdempotencyKey}, sum, deliver)
 }
 
 func (s *Service) deliver(ctx context.Context, to Target, platforms uint64, item BatchItem) (PushReply, error) {
@@ -174,18 +191,55 @@ func (s *Service) deliver(ctx context.Context, to Target, platforms uint64, item
 	if err != nil {
 		return PushReply{}, err
 	}
-	receipt, err := s.ports.Deliverer.Deliver(ctx, to, frame)
+	var remembered []string
+	to.Topics, remembered = s.split(to)
+	var receipt Receipt
+	if len(remembered) == 0 || !to.empty() {
+		receipt, err = s.ports.Deliverer.Deliver(ctx, to, frame)
+	}
+	reply := PushReply{ID: id, Sessions: receipt.Sessions, Users: receipt.Users, Offline: notNil(receipt.Offline)}
+	for _, topic := range remembered {
+		// A loop that was busy before is no reason to leave a gap in the history.
+		at, publishErr := s.publish(ctx, topic, item.Message, &reply)
+		err = errors.Join(err, publishErr)
+		reply.Topics = append(reply.Topics, TopicPosition{topic, at})
+	}
 	if err != nil {
 		return PushReply{}, err
-	}
-	reply := PushReply{ID: id, Sessions: receipt.Sessions, Users: receipt.Users, Offline: receipt.Offline}
-	if reply.Offline == nil {
-		reply.Offline = []string{}
 	}
 	if item.TTL > 0 && len(reply.Offline) > 0 {
 		reply.Held = s.hold(reply.Offline, to.Platforms, platforms, frame, time.Duration(item.TTL)*time.Second)
 	}
 	return reply, nil
+}
+
+// split takes those topics out that have a history. What is for some platforms
+// only is remembered nowhere: others would find a gap.
+func (s *Service) split(to Target) (plain, remembered []string) {
+	if len(to.Platforms) > 0 {
+		return to.Topics, nil
+	}
+	for _, t := range to.Topics {
+		switch {
+		case !s.ports.Topics.Remembers(t):
+			plain = append(plain, t)
+		case !slices.Contains(remembered, t):
+			remembered = append(remembered, t)
+		}
+	}
+	return plain, remembered
+}
+
+// publish gives a backend's message its place in a topic.
+func (s *Service) publish(ctx context.Context, topic string, m Message, reply *PushReply) (Position, error) {
+	stamp, err := codec.NewStampRaw("push", "Message", topic, m)
+	if err != nil {
+		return Position{}, err
+	}
+	receipt, at, err := s.ports.Topics.Publish(ctx, topic, "", stamp)
+	reply.Sessions += receipt.Sessions
+	reply.Users += receipt.Users
+	return at, err
 }
 
 // target checks whom an item names.

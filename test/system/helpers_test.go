@@ -22,10 +22,18 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
+	"pushd/internal/store/storetest"
 	"pushd/test/internal/serverproc"
 )
 
-func TestMain(m *testing.M) { os.Exit(serverproc.Main(m)) }
+func TestMain(m *testing.M) {
+	status := serverproc.Main(m)
+	if err := storetest.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
 
 // server is a running server and the key to its admin listener.
 type server struct {

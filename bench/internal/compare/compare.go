@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pushd/bench/internal/host"
+	"pushd/bench/internal/process"
 	"pushd/bench/internal/report"
 )
 
@@ -178,7 +179,7 @@ func (o Options) one(ctx context.Context, bin binaries, name string, what Case, 
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = stopTimeout
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	log := &tail{}
+	log := &process.Tail{}
 	cmd.Stderr = log
 	err = cmd.Run()
 	var exit *exec.ExitError

@@ -64,14 +64,3 @@ func TestEveryCaseHasAFigureAndEveryFigureACase(t *testing.T) {
 		t.Error("no server is taken")
 	}
 }
-
-func TestTailKeepsTheEnd(t *testing.T) {
-	var l tail
-	for range 1000 {
-		_, _ = l.Write([]byte("0123456789"))
-	}
-	_, _ = l.Write([]byte("end\n"))
-	if s := l.String(); len(s) > tailSize || !strings.HasSuffix(s, "9end") {
-		t.Errorf("%d bytes", len(s))
-	}
-}

@@ -5,20 +5,18 @@
 package compare
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
 	"pushd/bench/internal/host"
+	"pushd/bench/internal/process"
 )
 
 // Pushd is the name of the one server that isn't a peer.
@@ -39,7 +37,7 @@ type server struct {
 	args       []string // of the client, for this server
 	cmd        *exec.Cmd
 	ended      chan struct{} // closed when the process is gone
-	log        *tail
+	log        *process.Tail
 }
 
 // binaries are the programs that are compared.
@@ -80,12 +78,12 @@ func build(ctx context.Context, o Options, dir string) (binaries, error) {
 
 // start runs the named server on its processor and waits until it is ready.
 func (b binaries) start(ctx context.Context, name string, o Options, dir string) (*server, error) {
-	ports, err := freePorts(2)
+	ports, err := process.FreePorts(2)
 	if err != nil {
 		return nil, err
 	}
 	public, admin := ports[0], ports[1]
-	s := &server{url: "ws://" + public + "/ws", admin: "http://" + admin, ended: make(chan struct{}), log: &tail{}}
+	s := &server{url: "ws://" + public + "/ws", admin: "http://" + admin, ended: make(chan struct{}), log: &process.Tail{}}
 	switch name {
 	case Centrifuge:
 		s.args = []string{"--centrifugo"}
@@ -96,7 +94,8 @@ func (b binaries) start(ctx context.Context, name string, o Options, dir string)
 	if name != Pushd {
 		s.cmd = exec.Command(b.peers, name, "--listen", public, "--admin-listen", admin)
 	} else {
-		args := append([]string{"serve", "--dev", "--listen", public, "--admin-listen", admin, "--admin-key", adminKey}, o.PushdArgs...)
+		args := append([]string{"serve", "--dev", "--listen", public, "--admin-listen", admin, "--admin-key", adminKey,
+			"--rate.messages", "0"}, o.PushdArgs...) // the peers have no such limit
 		s.cmd = exec.Command(b.pushd, args...)
 	}
 	s.cmd.Dir, s.cmd.Stderr = dir, s.log
@@ -157,44 +156,6 @@ func (s *server) stop() {
 		_ = s.cmd.Process.Kill()
 		<-s.ended
 	}
-}
-
-// freePorts are loopback addresses nobody listens on at the moment.
-func freePorts(n int) ([]string, error) {
-	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer l.Close() // not before all are found, or the same one comes twice
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs, nil
-}
-
-// tail keeps the end of what a server logs.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-const tailSize = 4 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if over := len(t.b) - tailSize; over > 0 {
-		t.b = append(t.b[:0], t.b[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.b))
 }
 
 // self is this program, which is also the client.

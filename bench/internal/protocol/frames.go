@@ -127,6 +127,24 @@ func Subscribe(topic string) ([]byte, error) {
 	}{topic})
 }
 
+// ChatSend is chat.Send of a text, with a Seq.
+func ChatSend(seq uint32, to, text, clientID string) ([]byte, error) {
+	payload, err := json.Marshal(struct {
+		Module, Action string
+		Seq            uint32
+		Data           any
+	}{"chat", "Send", seq, struct {
+		To       string `json:"to"`
+		Type     string `json:"type"`
+		Text     string `json:"text"`
+		ClientID string `json:"client_id"`
+	}{to, "text", text, clientID}})
+	if err != nil {
+		return nil, fmt.Errorf("encode chat.Send: %w", err)
+	}
+	return wire.AppendMasked(nil, wire.Text, payload), nil
+}
+
 func request(module, action string, data any) ([]byte, error) {
 	payload, err := json.Marshal(struct{ Module, Action, Data any }{module, action, data})
 	if err != nil {

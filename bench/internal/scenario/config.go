@@ -1,6 +1,6 @@
 // Package scenario holds what the load client can do to a server: idle, echo,
-// fanout, push, churn, storm and mixed. Each brings up a fleet, does its work, counts everything
-// and fills in a report.Result; none prints or exits.
+// fanout, push, chat, churn, storm and mixed. Each brings up a fleet, does its
+// work, counts everything and fills in a report.Result; none prints or exits.
 package scenario
 
 import (

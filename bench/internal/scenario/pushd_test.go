@@ -28,6 +28,7 @@ type fakePushd struct {
 	StaleSeq    bool                                // Ping replies carry a wrong Seq
 	Bare        bool                                // echo only
 	Centrifugo  bool                                // its protocol
+	ChatSeq     func(n int) int                     // the seq of a pair's n-th message, from 1; nil: n
 
 	mu       sync.Mutex
 	clients  []*fakeClient
@@ -35,6 +36,7 @@ type fakePushd struct {
 	pongs    int
 	rounds   int
 	logins   []string
+	pairs    map[string]int // messages of each pair
 }
 
 type fakeClient struct {
@@ -180,6 +182,8 @@ func (s *fakePushd) handle(c *fakeClient, payload []byte) error {
 			UserID string `json:"UserId"`
 			Token  string
 			Topic  string `json:"topic"`
+			To     string `json:"to"`
+			Text   string `json:"text"`
 		}
 	}
 	if err := json.Unmarshal(payload, &r); err != nil {
@@ -208,10 +212,32 @@ func (s *fakePushd) handle(c *fakeClient, payload []byte) error {
 		}
 	case "topic.Subscribe":
 		c.topic = r.Data.Topic
+	case "chat.Send":
+		reply["Data"] = map[string]int{"seq": s.chat(c.user, strings.TrimPrefix(r.Data.To, "user:"), r.Data.Text)}
 	}
 	b, err := json.Marshal(reply)
 	c.write(b)
 	return err
+}
+
+// chat delivers a text to another user, as often as Deliver says, and numbers it.
+func (s *fakePushd) chat(from, to, text string) (seq int) {
+	s.mu.Lock()
+	if s.pairs == nil {
+		s.pairs = map[string]int{}
+	}
+	key := min(from, to) + " " + max(from, to)
+	s.pairs[key]++
+	seq = s.pairs[key]
+	s.mu.Unlock()
+	if s.ChatSeq != nil {
+		seq = s.ChatSeq(seq)
+	}
+	payload, err := json.Marshal(map[string]any{"Module": "chat", "Action": "Message", "Data": map[string]any{"from": from, "seq": seq, "text": text}})
+	if err == nil {
+		s.deliver(payload, func(c *fakeClient) bool { return c.user == to })
+	}
+	return seq
 }
 
 func (s *fakePushd) join(c *fakeClient) {

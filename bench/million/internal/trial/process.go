@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"pushd/bench/internal/admin"
+	"pushd/bench/internal/process"
 	"pushd/bench/million/internal/crowd"
 )
 
@@ -26,7 +26,7 @@ type server struct {
 	listen string // host:port of the public listener
 	base   string // URL of the admin API
 	admin  *admin.Client
-	log    *tail
+	log    *process.Tail
 	ended  chan struct{}
 }
 
@@ -39,14 +39,14 @@ const (
 
 // startServer starts pushd on two free ports and waits until it is ready.
 func (t *trial) startServer(ctx context.Context) (*server, error) {
-	ports, err := freePorts(2)
+	ports, err := process.FreePorts(2)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{
-		listen: ports[0], base: "http://" + ports[1], log: &tail{}, ended: make(chan struct{}),
+		listen: ports[0], base: "http://" + ports[1], log: &process.Tail{}, ended: make(chan struct{}),
 		cmd: exec.Command(t.cfg.Pushd, "serve", "--dev", "--listen", ports[0], "--admin-listen", ports[1], "--admin-key", adminKey,
-			"--data-dir", t.dir,
+			"--data-dir", t.dir, "--rate.messages", "0",
 			// A connection that says nothing for three of its client's intervals is dead, emulated or not.
 			"--heartbeat", (3 * t.cfg.Heartbeat).String(),
 			"--login-timeout", t.cfg.Patience.String(), "--handshake-timeout", t.cfg.Patience.String(),
@@ -142,7 +142,7 @@ type client struct {
 	count int
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	log   *tail
+	log   *process.Tail
 	ended chan struct{}
 
 	mu     sync.Mutex
@@ -150,7 +150,7 @@ type client struct {
 }
 
 func (t *trial) startClient(s *server, name string, count int) (*client, error) {
-	c := &client{name: name, count: count, log: &tail{}, ended: make(chan struct{}), cmd: exec.Command(t.cfg.Self, "client",
+	c := &client{name: name, count: count, log: &process.Tail{}, ended: make(chan struct{}), cmd: exec.Command(t.cfg.Self, "client",
 		"--server", s.listen, "--name", name, "--count", strconv.Itoa(count), "--run", strconv.FormatInt(t.run, 10),
 		"--heartbeat", t.cfg.Heartbeat.String(), "--window", strconv.Itoa(t.cfg.Window), "--patience", t.cfg.Patience.String())}
 	c.cmd.Stderr = c.log
@@ -211,43 +211,4 @@ func (t *trial) start(cmd *exec.Cmd) error {
 	done := make(chan error)
 	t.starts <- func() { done <- cmd.Start() }
 	return <-done
-}
-
-// freePorts are loopback addresses nobody listens on at the moment. Clients
-// connect from other addresses, so none of their ports can be one of these.
-func freePorts(n int) ([]string, error) {
-	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer l.Close() // not before all are found, or the same one comes twice
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs, nil
-}
-
-// tail keeps the end of what a process logs.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-const tailSize = 4 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if over := len(t.b) - tailSize; over > 0 {
-		t.b = append(t.b[:0], t.b[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.b))
 }

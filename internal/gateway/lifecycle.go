@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+	"pushd/internal/hub"
+	"pushd/internal/poller"
+)
+
+// Lifecycle takes part in logins and is told of the end of each.
+//
+// For every Entering that returned no error there is exactly one Left, whatever
+// becomes of the session: logout, a close of either side, a connection that just
+// vanished, a login elsewhere, a stop of the server, and also when the directory
+// refused the session after all.
+type Lifecycle interface {
+	// Entering is asked on a worker, once the token is found good and before the
+	// session is in the directory, so id.Session is still "". A *codec.Error
+	// refuses the login. unread becomes part of the reply.
+	Entering(ctx context.Context, id account.Identity) (unread int, err error)
+	// Renewing is asked on a worker when a session that is logged in logs in again
+	// as the same user: to renew its token, or to name its device. There is no Left
+	// for it. An error refuses the renewal; the session stays.
+	Renewing(ctx context.Context, id account.Identity) (unread int, err error)
+	// Left is called on an event loop and must not block. id is as at the login, and
+	// id.Session is "" when the directory refused it. reason is the label that the
+	// metrics count closes by, or "logout" or "refused".
+	Left(id account.Identity, reason string)
+}
+
+// admission is one Entering or Renewing and what becomes of it. Its methods do
+// nothing on nil, which is what there is without a Lifecycle.
+type admission struct {
+	lifecycle Lifecycle
+	id        account.Identity
+	renewing  bool
+	unread    int
+	// settled: the session's loop or the worker has taken it upon itself to say how
+	// it ended. A worker whose time is over can't know whether the loop will still
+	// get to it.
+	settled atomic.Bool
+}
+
+// admit asks the Lifecycle about a login.
+func (g *Gateway) admit(ctx context.Context, s *Session, who *credentials) (*admission, error) {
+	if g.lifecycle == nil {
+		return nil, nil
+	}
+	a := &admission{lifecycle: g.lifecycle}
+	err := s.do(ctx, func() error {
+		if err := s.other(who); err != nil {
+			return err
+		}
+		a.renewing = s.login.Live()
+		a.id = account.Identity{
+			User: who.user, App: who.app, Device: who.device, Platform: who.platform,
+			Grant: who.claims.ID, Address: s.Address().Addr(), Expires: who.claims.Expires,
+		}
+		if a.renewing {
+			a.id.Session = hub.FormatID(s.login.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.renewing {
+		a.unread, err = a.lifecycle.Renewing(ctx, a.id)
+	} else {
+		a.unread, err = a.lifecycle.Entering(ctx, a.id)
+	}
+	return a, err
+}
+
+// begin reports whether the session may enter now. On its loop.
+func (a *admission) begin() bool { return a == nil || a.settled.CompareAndSwap(false, true) }
+
+// end says how entering ended. On the session's loop, after begin.
+func (a *admission) end(s *Session, reply *loginReply, err error) {
+	switch {
+	case a == nil:
+	case err == nil:
+		reply.Unread = a.unread
+		s.SetMark(true)
+	case !a.renewing:
+		a.lifecycle.Left(a.id, string(reasonRefused))
+	}
+}
+
+// withdraw is for a worker that won't get as far as begin, or can't tell.
+func (a *admission) withdraw() {
+	if a != nil && a.settled.CompareAndSwap(false, true) && !a.renewing {
+		a.lifecycle.Left(a.id, string(reasonRefused))
+	}
+}
+
+// left tells the Lifecycle that the session is over, once. On the loop, while
+// the session still has what identity needs.
+func (s *Session) left(why poller.Reason) {
+	if s.Mark() {
+		s.SetMark(false)
+		s.gateway.lifecycle.Left(s.identity(), string(why))
+	}
+}
+
+// recheck is what a Verifier also has when its tokens can be revoked. A token
+// may be revoked between its verification and the moment from which the session
+// can be found and closed, so the session asks once more after that.
+type recheck interface {
+	Recheck(c account.Claims) error
+}
+
+// End closes sessions of a user whose token, or whose whole account, is worth
+// nothing any more. match is asked on each session's loop with the grant that
+// its token belongs to, "" when it names none, and with the time of its login;
+// it must be quick. gone tells that it is the account.
+func (g *Gateway) End(ctx context.Context, user string, gone bool, match func(grant string, since time.Time) bool) error {
+	return g.each(ctx, g.hub.UserSessions(nil, user), func(s *Session) {
+		switch {
+		case !match(s.grant(), time.Unix(int64(s.login.Since), 0)):
+		case gone:
+			s.Close(closeKicked, "the account is closed", reasonKicked)
+		default:
+			s.Close(closeTokenExpired, "the token was revoked", reasonTokenRevoked)
+		}
+	})
+}
+
+// other refuses a login as somebody else than who the session is.
+func (s *Session) other(who *credentials) error {
+	if s.login.Live() && (s.login.User != who.user || s.login.Platform != uint8(who.platform)) {
+		return codec.Errorf(codec.CodeConflict, "logged in as somebody else; send robot.Logout first")
+	}
+	return nil
+}
