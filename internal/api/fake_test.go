@@ -16,6 +16,8 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/api"
+	"pushd/internal/chat"
+	"pushd/internal/chat/chattest"
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
@@ -146,6 +148,8 @@ const (
 type fixture struct {
 	t       testing.TB
 	node    *node
+	store   *chattest.Store
+	chat    *chat.Service
 	admin   *api.Admin
 	metrics *metrics.Metrics
 	log     *syncBuffer
@@ -175,6 +179,8 @@ func newAdmin(t testing.TB) *fixture {
 	if _, measuring := t.(*testing.B); measuring {
 		log = slog.New(slog.DiscardHandler)
 	}
+	f.store = chattest.NewStore()
+	f.chat = chat.New(chat.Ports{Store: f.store, Deliverer: chattest.NewNode("alice/web")}, chat.Options{})
 	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
 		Ready: func() error {
@@ -183,6 +189,7 @@ func newAdmin(t testing.TB) *fixture {
 			return f.ready
 		},
 		Check:       func(context.Context) (bool, error) { return true, nil },
+		Services:    api.Services{Chat: f.chat},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
 		LogRequests: true,
 		Log:         log,
