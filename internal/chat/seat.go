@@ -101,13 +101,13 @@ func (s *Service) sit(ctx context.Context, user, conv string) (seat, error) {
 		}
 	case KindBroadcast:
 		h, err := s.store.Head(ctx, user, conv, s.now())
-		if err != nil && !missing(err) {
+		if err != nil && !notFound(err) {
 			return seat{}, err
 		}
 		p.joinSeq, p.readSeq = h.JoinSeq, h.ReadSeq
 	case KindGroup:
 		m, err := s.store.Member(ctx, conv, user)
-		if missing(err) {
+		if notFound(err) {
 			return seat{}, forbidden("you are not a member of this group")
 		}
 		if err != nil {
@@ -118,9 +118,21 @@ func (s *Service) sit(ctx context.Context, user, conv string) (seat, error) {
 	return p, nil
 }
 
+// seatOf is the caller's place in the conversation that his request names.
+func (s *Service) seatOf(ctx context.Context, id account.Identity, conv, to string) (seat, error) {
+	if err := asUser(id); err != nil {
+		return seat{}, err
+	}
+	conv, err := s.where(id.User, conv, to)
+	if err != nil {
+		return seat{}, err
+	}
+	return s.sit(ctx, id.User, conv)
+}
+
 func outside() error { return forbidden("this is not a conversation of yours") }
 
-func missing(err error) bool {
+func notFound(err error) bool {
 	e := codec.AsError(err)
 	return e != nil && e.Code == codec.CodeNotFound
 }
@@ -135,7 +147,7 @@ func (s *Service) mayWrite(ctx context.Context, p seat) (g GroupInfo, err error)
 		g, err = s.store.Group(ctx, p.id)
 		now := s.now()
 		switch {
-		case missing(err):
+		case notFound(err):
 			return g, forbidden("you are not a member of this group")
 		case err != nil:
 			return g, err
