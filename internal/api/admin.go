@@ -99,10 +99,15 @@ func (a *Admin) routes() []route {
 		{method: "POST", path: "/api/online/check", handle: call(body, s.CheckUsers), logged: true},
 		{method: "POST", path: "/api/kick", handle: call(body, s.Kick), logged: true},
 
+		{method: "GET", path: "/api/topics", handle: call(bound, s.ListTopics), logged: true},
+		{method: "GET", path: "/api/topics/{topic}", handle: call(bound, s.TopicInfo), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/users", handle: call(bound, s.TopicUsers), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/history", handle: call(bound, s.History), logged: true},
+
 		{method: "POST", path: "/api/groups/from-online", handle: call(body, s.GroupFromOnline), logged: true},
-		{method: "PUT", path: "/api/groups/{id}", handle: call(groupBody, s.PutGroup), logged: true},
-		{method: "GET", path: "/api/groups/{id}", handle: call(groupParam, s.Group), logged: true},
-		{method: "DELETE", path: "/api/groups/{id}", handle: call(groupParam, s.DeleteGroup), logged: true},
+		{method: "PUT", path: "/api/groups/{group}", handle: call(groupBody, s.PutGroup), logged: true},
+		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},
+		{method: "DELETE", path: "/api/groups/{group}", handle: call(groupParam, s.DeleteGroup), logged: true},
 
 		{method: "GET", path: "/healthz", handle: healthy, open: true},
 		{method: "GET", path: "/readyz", handle: a.readiness, open: true},
@@ -123,6 +128,10 @@ func (a *Admin) routes() []route {
 	}
 	if a.more.Chat != nil {
 		table = append(table, chatAdminRoutes(a.more.Chat)...)
+		table = append(table, groupAdminRoutes(a.more.Chat)...)
+	}
+	if a.more.Files != nil {
+		table = append(table, fileAdminRoutes(a.more.Files)...)
 	}
 	return table
 }

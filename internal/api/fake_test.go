@@ -92,7 +92,7 @@ func (n *node) Subscribe(context.Context, string, string) error                 
 func (n *node) Unsubscribe(context.Context, string, string) error                 { return nil }
 func (n *node) Subscribers(string) int                                            { return 0 }
 
-func (n *node) SetGroup(group string, users []string) error {
+func (n *node) SetGroup(_ context.Context, group string, users []string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if group == "one-too-many" {
@@ -102,21 +102,23 @@ func (n *node) SetGroup(group string, users []string) error {
 	return nil
 }
 
-func (n *node) AddOnline(group string) (int, error) { return 1, n.SetGroup(group, []string{"alice"}) }
+func (n *node) AddOnline(ctx context.Context, group string) (int, error) {
+	return 1, n.SetGroup(ctx, group, []string{"alice"})
+}
 
-func (n *node) Group(group string) ([]string, bool) {
+func (n *node) Group(_ context.Context, group string) ([]string, bool, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	users, ok := n.groups[group]
-	return users, ok
+	return users, ok, nil
 }
 
-func (n *node) DeleteGroup(group string) bool {
-	_, ok := n.Group(group)
+func (n *node) DeleteGroup(ctx context.Context, group string) (bool, error) {
+	_, ok, err := n.Group(ctx, group)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.groups, group)
-	return ok
+	return ok, err
 }
 
 // syncBuffer is a log that a test reads while the server writes.
@@ -151,6 +153,7 @@ type fixture struct {
 	store   *chattest.Store
 	chat    *chat.Service
 	admin   *api.Admin
+	files   *fileFixture
 	metrics *metrics.Metrics
 	log     *syncBuffer
 	addr    string
@@ -182,6 +185,7 @@ func newAdmin(t testing.TB) *fixture {
 	f.store = chattest.NewStore()
 	f.chat = chat.New(chat.Ports{Store: f.store, Deliverer: chattest.NewNode("alice/web")}, chat.Options{})
 	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
+	f.files = newFiles(t)
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
 		Ready: func() error {
 			f.mu.Lock()
@@ -189,7 +193,7 @@ func newAdmin(t testing.TB) *fixture {
 			return f.ready
 		},
 		Check:       func(context.Context) (bool, error) { return true, nil },
-		Services:    api.Services{Chat: f.chat},
+		Services:    api.Services{Chat: f.chat, Files: f.files.service},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
 		LogRequests: true,
 		Log:         log,

@@ -41,7 +41,7 @@ func (s *Service) spread(ctx context.Context, m Message, except string) {
 	case KindNotice:
 		err = s.spreadTo(ctx, m, a, f)
 	case KindGroup:
-		s.missing(m, a)
+		s.wake(m, a)
 		err = s.reachGroup(ctx, a, except, f)
 	case KindBroadcast:
 		err = s.deliver.ToEveryone(ctx, f)
@@ -147,7 +147,7 @@ func (s *Service) LoadGroup(ctx context.Context, group string) error {
 // LoadGroups is LoadGroup for several, of which some may not exist.
 func (s *Service) LoadGroups(ctx context.Context, groups []string) error {
 	for _, g := range groups {
-		if err := s.LoadGroup(ctx, g); err != nil && !notFound(err) {
+		if err := s.LoadGroup(ctx, g); err != nil && !missing(err) {
 			return err
 		}
 	}

@@ -67,7 +67,7 @@ func (s *Service) history(ctx context.Context, p seat, r HistoryRequest) (Histor
 // nothing was said yet.
 func (s *Service) page(ctx context.Context, reader, conv string, q PageQuery, bytes int) (page []Message, more bool, err error) {
 	page, more, err = s.store.Page(ctx, reader, conv, q)
-	if notFound(err) {
+	if missing(err) {
 		return []Message{}, false, nil
 	}
 	if err != nil {

@@ -45,9 +45,16 @@ type Message struct {
 	Mention   []string   `json:"mention,omitempty"`   // user ids, or "*" for all
 	Expires   int64      `json:"expires,omitempty"`   // when its content goes; 0 is never
 	Edited    int64      `json:"edited,omitempty"`    // when it was last edited; 0 is never
+	Rev       uint64     `json:"rev,omitempty"`       // the conversation's when it last changed; 0 is never
 	Reactions []Reaction `json:"reactions,omitempty"`
 	OneDevice bool       `json:"one_device,omitempty"` // went to the receiver's most recently active device alone
 }
+
+// Bounds on reactions.
+const (
+	MaxSigns    = 20 // different signs on one message
+	MaxReactors = 20 // users who are named beside one sign
+)
 
 // Reaction is one sign and who gave it, in the order they did; at most
 // MaxReactors are named, Count counts all.

@@ -41,9 +41,9 @@ func (q *missed) put(m Message, group string) {
 	}
 }
 
-// missing has the offline members of a group told, if there is somebody to tell
+// wake has the offline members of a group told, if there is somebody to tell
 // them.
-func (s *Service) missing(m Message, group string) {
+func (s *Service) wake(m Message, group string) {
 	if s.offline != nil {
 		s.missed.put(m, group)
 	}

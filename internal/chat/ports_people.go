@@ -38,41 +38,60 @@ type GroupChange struct {
 	Notice *string `json:"notice,omitempty"`
 	Avatar *string `json:"avatar,omitempty"`
 	Join   *string `json:"join,omitempty"`
-	Muted  *bool   `json:"muted,omitempty"`
+	Muted  *bool   `json:"muted,omitempty"` // only admins and the owner may send
 	Limit  *int    `json:"limit,omitempty"`
 }
 
-// Groups are stored groups. Errors are *codec.Error.
+// Groups are stored groups. Errors are *codec.Error; 404 is a group that isn't
+// there. Bounds that are given as arguments are kept exactly, as they are looked at
+// in the transaction that could break them; 0 is no bound.
 type Groups interface {
 	// CreateGroup makes the group, its conversation and its members, of whom the owner,
-	// if there is one, is RoleOwner. 409 when the id is taken.
-	CreateGroup(ctx context.Context, g GroupInfo, members []string) (GroupInfo, error)
+	// if there is one, is RoleOwner. 409 when the id is taken, 429 when there are more
+	// members than its limit, its owner has as many as owned already, or somebody is
+	// in more groups than in.
+	CreateGroup(ctx context.Context, g GroupInfo, members []string, owned, in int) (GroupInfo, error)
 	Group(ctx context.Context, id string) (GroupInfo, error)
+	// Place is the group and the user's place in it, a zero Member when he isn't in.
+	Place(ctx context.Context, id, user string) (GroupInfo, Member, error)
+	// ChangeGroup is 409 for a limit that the members exceed already.
 	ChangeGroup(ctx context.Context, id string, c GroupChange) (GroupInfo, error)
 	// DismissGroup takes the group, its requests and its members away; its messages stay
 	// for the record, and nobody can read them any more.
 	DismissGroup(ctx context.Context, id string) error
-	// AddMembers adds who isn't in yet and tells whom it added; 429 when that would be
-	// more than the group's limit. Everybody added has the present max_seq as join_seq.
-	AddMembers(ctx context.Context, id string, users []string, now int64) (added []string, err error)
-	// RemoveMembers tells who was in.
-	RemoveMembers(ctx context.Context, id string, users []string) (removed []string, err error)
+	// AddMembers adds who isn't in yet, tells whom it added and takes away their requests;
+	// 429 and nobody added when that would be more than the group's limit, or somebody
+	// would be in more groups than in. Everybody added has the present max_seq as join_seq.
+	AddMembers(ctx context.Context, id string, users []string, in int, now int64) (added []string, err error)
+	// RemoveMembers tells who was in. When one of them has the role below or more, it
+	// removes nobody: 409 for the owner if below is his role, 403 otherwise.
+	RemoveMembers(ctx context.Context, id string, users []string, below Role) (removed []string, err error)
 	// SetMembers makes these the members, as backends do; the owner stays.
 	SetMembers(ctx context.Context, id string, users []string, now int64) (added, removed []string, err error)
-	SetRole(ctx context.Context, id, user string, role Role) error
-	// TransferGroup makes to the owner and the owner an admin, in one step.
-	TransferGroup(ctx context.Context, id, from, to string) error
-	MuteMember(ctx context.Context, id, user string, until int64) error
+	// SetRole is 404 for who isn't in, 409 for the owner, 429 for more than admins admins.
+	SetRole(ctx context.Context, id, user string, role Role, admins int) error
+	// TransferGroup makes to the owner and the owner an admin, in one step. 409 when from
+	// isn't the owner now, 404 when to isn't in, 429 when to owns that many already.
+	TransferGroup(ctx context.Context, id, from, to string, owned int) error
+	// MuteMember is 404 for who isn't in, and as RemoveMembers for whose role isn't
+	// below the one given.
+	MuteMember(ctx context.Context, id, user string, until int64, below Role) error
 	RemarkMember(ctx context.Context, id, user, remark string) error
 	// Members are in ascending order of user ids.
 	Members(ctx context.Context, id string, limit int, cursor string) (page []Member, next string, err error)
 	// MemberIDs are all of them, to be held in memory for fan-out.
 	MemberIDs(ctx context.Context, id string) ([]string, error)
+	// Admins are the owner and the admins.
+	Admins(ctx context.Context, id string) ([]string, error)
 	GroupsOf(ctx context.Context, user string, limit int, cursor string) (page []GroupInfo, next string, err error)
 	ListGroups(ctx context.Context, limit int, cursor string) (page []GroupInfo, next string, err error)
-	// AskToJoin is idempotent; AnswerJoin takes the request away and tells whether there was one.
-	AskToJoin(ctx context.Context, r JoinRequest) error
-	AnswerJoin(ctx context.Context, group, user string) (bool, error)
+	// AskToJoin is idempotent; fresh is false when the user had asked already. 429 over
+	// the bounds on what waits, in the group and of the user.
+	AskToJoin(ctx context.Context, r JoinRequest, perGroup, perUser int) (fresh bool, err error)
+	// AnswerJoin takes the request away and, if it is accepted, makes its user a member,
+	// with the errors of AddMembers, after which the request is still there. was tells
+	// whether there was a request.
+	AnswerJoin(ctx context.Context, group, user string, accept bool, in int, now int64) (was, added bool, err error)
 	JoinRequests(ctx context.Context, group string, limit int, cursor string) (page []JoinRequest, next string, err error)
 }
 
@@ -92,26 +111,40 @@ const (
 	FriendAsking = "asking"
 	FriendYes    = "friend"
 	FriendNone   = "none"
+
+	FriendBlocked = "blocked" // no state: asks FriendsOf for whom the user has blocked
 )
 
-// Friends are who knows whom. Errors are *codec.Error.
+// FriendBounds are what one user's list can hold; 0 is no bound.
+type FriendBounds struct {
+	Entries  int // friends, own requests and blocks
+	Requests int // others' requests that wait for an answer
+}
+
+// Friends are who knows whom. Errors are *codec.Error; 429 over a bound.
 type Friends interface {
 	// Relation is how user has other in his list; a zero State when he has not.
 	Relation(ctx context.Context, user, other string) (Friend, error)
 	// AskFriend records the request on both sides; when the other one has asked already,
-	// both are friends and accepted is true. Asking again changes the text alone.
-	AskFriend(ctx context.Context, user, other, text string, now int64) (accepted bool, err error)
+	// both are friends. It returns how user has other then; fresh tells that it was not
+	// so before. Asking again changes the text alone. 403 when other has blocked user, 409
+	// when user has blocked other.
+	AskFriend(ctx context.Context, user, other, text string, b FriendBounds, now int64) (f Friend, fresh bool, err error)
 	// AcceptFriend and RefuseFriend answer a request; 404 when there is none.
-	AcceptFriend(ctx context.Context, user, other string, now int64) error
+	AcceptFriend(ctx context.Context, user, other string, b FriendBounds, now int64) (Friend, error)
 	RefuseFriend(ctx context.Context, user, other string) error
-	// RemoveFriend ends it on both sides, or takes back a request; blocks stay.
-	RemoveFriend(ctx context.Context, user, other string) (was bool, err error)
-	RemarkFriend(ctx context.Context, user, other, remark string) error
-	Block(ctx context.Context, user, other string, on bool, now int64) error
-	// FriendsOf are in ascending order of user ids; state "" is all.
+	// RemoveFriend ends it on both sides, or takes back a request; blocks stay. was is
+	// the state that it had.
+	RemoveFriend(ctx context.Context, user, other string) (was string, err error)
+	// RemarkFriend is 404 for who isn't in the list.
+	RemarkFriend(ctx context.Context, user, other, remark string) (Friend, error)
+	// Block also takes away a request between the two.
+	Block(ctx context.Context, user, other string, on bool, b FriendBounds, now int64) (Friend, error)
+	// Blocking are those of the others who have blocked user.
+	Blocking(ctx context.Context, user string, others []string) ([]string, error)
+	// FriendsOf are in ascending order of user ids; state "" is all, and "blocked" is
+	// whom the user has blocked, whatever the state.
 	FriendsOf(ctx context.Context, user, state string, limit int, cursor string) (page []Friend, next string, err error)
-	// CountFriends is how many entries a user has, for the bound on them.
-	CountFriends(ctx context.Context, user string) (int, error)
 }
 
 // Store is everything that the service keeps.

@@ -164,7 +164,7 @@ func (s *Service) Readers(ctx context.Context, id account.Identity, r ReadersReq
 		return ReadersReply{}, forbidden("this message was sent before you came into the group")
 	}
 	users, next, total, err := s.store.Readers(ctx, p.conv, r.Seq, r.Read == nil || *r.Read, pageLimit(r.Limit), r.Cursor)
-	if err != nil && !notFound(err) {
+	if err != nil && !missing(err) {
 		return ReadersReply{}, err
 	}
 	return ReadersReply{Users: list(users), Total: total, NextCursor: next}, nil

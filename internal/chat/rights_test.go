@@ -149,7 +149,7 @@ func (w *world) cast(who string) (account.Identity, scene) {
 	c.own, c.theirs = send("alice"), send("bob")
 	w.clock = w.clock.Add(time.Minute)
 	block := func(user, other string) {
-		if err := w.store.Block(w.t.Context(), user, other, true, 0); err != nil {
+		if _, err := w.store.Block(w.t.Context(), user, other, true, chat.FriendBounds{}, 0); err != nil {
 			w.t.Fatal(err)
 		}
 	}

@@ -101,13 +101,13 @@ func (s *Service) sit(ctx context.Context, user, conv string) (seat, error) {
 		}
 	case KindBroadcast:
 		h, err := s.store.Head(ctx, user, conv, s.now())
-		if err != nil && !notFound(err) {
+		if err != nil && !missing(err) {
 			return seat{}, err
 		}
 		p.joinSeq, p.readSeq = h.JoinSeq, h.ReadSeq
 	case KindGroup:
 		m, err := s.store.Member(ctx, conv, user)
-		if notFound(err) {
+		if missing(err) {
 			return seat{}, forbidden("you are not a member of this group")
 		}
 		if err != nil {
@@ -132,7 +132,7 @@ func (s *Service) seatOf(ctx context.Context, id account.Identity, conv, to stri
 
 func outside() error { return forbidden("this is not a conversation of yours") }
 
-func notFound(err error) bool {
+func missing(err error) bool {
 	e := codec.AsError(err)
 	return e != nil && e.Code == codec.CodeNotFound
 }
@@ -147,7 +147,7 @@ func (s *Service) mayWrite(ctx context.Context, p seat) (g GroupInfo, err error)
 		g, err = s.store.Group(ctx, p.id)
 		now := s.now()
 		switch {
-		case notFound(err):
+		case missing(err):
 			return g, forbidden("you are not a member of this group")
 		case err != nil:
 			return g, err

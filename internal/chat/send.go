@@ -291,7 +291,7 @@ func (s *Service) Keep(ctx context.Context, id account.Identity, to string, data
 	kind, a, _, _ := ParseKey(m.Conv)
 	switch {
 	case kind == KindGroup:
-		s.missing(m, a)
+		s.wake(m, a)
 	case kind == KindNotice && s.offline != nil && len(s.deliver.Online([]string{a})) == 0:
 		s.offline.Missed(m, []string{a})
 	}

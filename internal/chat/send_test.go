@@ -243,7 +243,7 @@ func TestOneDevice(t *testing.T) {
 func TestSendAs(t *testing.T) {
 	w := newWorld(t, chat.Options{})
 	w.group("team", "alice", "bob")
-	if err := w.store.Block(t.Context(), "bob", "alice", true, 0); err != nil {
+	if _, err := w.store.Block(t.Context(), "bob", "alice", true, chat.FriendBounds{}, 0); err != nil {
 		t.Fatal(err)
 	}
 	send := func(from, to, s string) (chat.SendReply, error) {

@@ -51,6 +51,8 @@ type Options struct {
 	MaxGroup     int           // the most that a group's limit can be raised to; 10,000 if 0
 	MaxFriends   int           // entries in a user's list of friends; 5,000 if 0
 	FriendsOnly  bool          // single chat among friends alone
+	GroupsOwned  int           // groups that one user can own; 500 if 0
+	GroupsIn     int           // groups that one user can be in; 2,000 if 0
 	Clock        func() time.Time
 	Log          *slog.Logger // slog.DiscardHandler if nil
 }
@@ -65,6 +67,7 @@ type Service struct {
 	opts    Options
 	log     *slog.Logger
 	ids     *ulid.LockedMonotonicReader
+	turns   *turns // whose turn it is to change a group's members
 
 	missed  *missed
 	alone   *alone
@@ -94,6 +97,12 @@ func New(p Ports, o Options) *Service {
 	if o.MaxFriends <= 0 {
 		o.MaxFriends = 5_000
 	}
+	if o.GroupsOwned <= 0 {
+		o.GroupsOwned = 500
+	}
+	if o.GroupsIn <= 0 {
+		o.GroupsIn = 2_000
+	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -102,6 +111,7 @@ func New(p Ports, o Options) *Service {
 	}
 	return &Service{
 		store: p.Store, deliver: p.Deliverer, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, opts: o, log: o.Log,
+		turns:  newTurns(),
 		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 		missed: newMissed(), alone: newAlone(), writing: newTyping(),
 	}

@@ -150,7 +150,7 @@ func (s *Service) sync(ctx context.Context, user string, h Head, mark Mark, know
 	now := s.now()
 	if known && h.Rev > mark.Rev && mark.Seq > 0 {
 		changed, more, err := s.store.Changed(ctx, user, h.Conv, mark.Rev, mark.Seq, maxChanged, now)
-		if err != nil && !notFound(err) {
+		if err != nil && !missing(err) {
 			return Synced{}, err
 		}
 		if more || fitting(changed, maxReply) < len(changed) {

@@ -49,7 +49,8 @@ type setup struct {
 	verifier  gateway.Verifier
 	modules   []gateway.Module
 	lifecycle gateway.Lifecycle
-	chat      *chattest.Store // the store of a chat service; there is none if nil
+	chat      *chattest.Store  // the store of a chat service; there is none if nil
+	services  gateway.Services // Push, Chat and Lifecycle are set by start
 }
 
 func start(t *testing.T, o setup) *node {
@@ -74,7 +75,8 @@ func start(t *testing.T, o setup) *node {
 	}
 	service := push.New(ports, platforms, o.push)
 	service.Start()
-	if err := g.Listen(context.Background(), "127.0.0.1:0", gateway.Services{Push: service, Chat: messages, Lifecycle: o.lifecycle}, o.modules...); err != nil {
+	o.services.Push, o.services.Chat, o.services.Lifecycle = service, messages, o.lifecycle
+	if err := g.Listen(context.Background(), "127.0.0.1:0", o.services, o.modules...); err != nil {
 		t.Fatal(err)
 	}
 	n := &node{Gateway: g, t: t, push: service, chat: messages, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}

@@ -29,6 +29,7 @@ type Metrics struct {
 	dropped  *prometheus.CounterVec
 	http     *prometheus.HistogramVec
 	requests *requests
+	webhooks webhooks
 }
 
 // New makes the registry with the Go and process collectors, pushd_build_info,
@@ -59,6 +60,7 @@ func New(loops int) *Metrics {
 			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5},
 		}, []string{"listener", "method", "route", "status"}),
 		requests: newRequests(),
+		webhooks: newWebhooks(),
 	}
 	// A counter that appears with its first fault shows no increase.
 	for _, kind := range []string{"panic", "accept", "epoll_add", "handoff", "workers_full", "delivery_busy"} {
@@ -70,6 +72,7 @@ func New(loops int) *Metrics {
 		buildInfo(),
 		loopCollector{m.loops},
 		m.closed, m.refused, m.faults, m.dropped, m.http, m.requests.vec,
+		m.webhooks.calls, m.webhooks.dropped,
 	)
 	return m
 }

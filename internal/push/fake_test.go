@@ -35,9 +35,13 @@ type node struct {
 	online     map[string][]string // user to platforms
 	topics     map[string]map[string]bool
 	groups     map[string][]string
+	groupsFail error // what asking for groups and deleting them ends with
 	deliveries []delivery
 	dropped    map[string]int
 	kicked     []string
+	history    map[string][]codec.Frame
+	moves      []push.TopicChange
+	sessions   int // that Counts tells; 1 if 0
 }
 
 func newNode() *node {
@@ -114,7 +118,9 @@ func (n *node) move(s *push.Service, user string, p account.Platform, online boo
 	s.Presence(user, p, online)
 }
 
-func (n *node) Counts() push.Counts { return push.Counts{Connections: 2, Sessions: 1, Users: 1} }
+func (n *node) Counts() push.Counts {
+	return push.Counts{Connections: 2, Sessions: max(n.sessions, 1), Users: 1}
+}
 
 func (n *node) OnlineUsers(platform string, limit int, cursor string) ([]push.OnlineUser, string, error) {
 	if cursor == "bad" {
@@ -194,25 +200,25 @@ func (n *node) topicsOf(session string) []string {
 	return all
 }
 
-func (n *node) SetGroup(group string, users []string) error {
+func (n *node) SetGroup(_ context.Context, group string, users []string) error {
 	n.groups[group] = users
 	return nil
 }
 
-func (n *node) AddOnline(group string) (int, error) {
+func (n *node) AddOnline(_ context.Context, group string) (int, error) {
 	n.groups[group] = slices.Sorted(maps.Keys(n.online))
 	return len(n.groups[group]), nil
 }
 
-func (n *node) Group(group string) ([]string, bool) {
+func (n *node) Group(_ context.Context, group string) ([]string, bool, error) {
 	users, ok := n.groups[group]
-	return users, ok
+	return users, ok, n.groupsFail
 }
 
-func (n *node) DeleteGroup(group string) bool {
+func (n *node) DeleteGroup(_ context.Context, group string) (bool, error) {
 	_, ok := n.groups[group]
 	delete(n.groups, group)
-	return ok
+	return ok, n.groupsFail
 }
 
 func (n *node) Dropped(reason string) {

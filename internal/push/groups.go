@@ -33,9 +33,9 @@ type GroupMembersReply struct {
 	Users []string `json:"users"`
 }
 
-// PutGroup creates or replaces a group. It lives in memory. 429 over a bound
-// on groups or members.
-func (s *Service) PutGroup(_ context.Context, id account.Identity, r PutGroupRequest) (GroupReply, error) {
+// PutGroup creates or replaces a group. It lives in the store, or in memory
+// where there is none. 429 over a bound on groups or members.
+func (s *Service) PutGroup(ctx context.Context, id account.Identity, r PutGroupRequest) (GroupReply, error) {
 	if err := s.allow(id, account.ScopeAdmin, "groups.put"); err != nil {
 		return GroupReply{}, err
 	}
@@ -53,7 +53,7 @@ func (s *Service) PutGroup(_ context.Context, id account.Identity, r PutGroupReq
 	users := cloned(r.Users)
 	slices.Sort(users)
 	users = slices.Compact(users)
-	if err := s.ports.Groups.SetGroup(r.Group, users); err != nil {
+	if err := s.ports.Groups.SetGroup(ctx, r.Group, users); err != nil {
 		return GroupReply{}, err
 	}
 	s.audit("groups.put", id, r.Group, len(users))
@@ -61,14 +61,14 @@ func (s *Service) PutGroup(_ context.Context, id account.Identity, r PutGroupReq
 }
 
 // GroupFromOnline adds everybody who is online to a group, creating it.
-func (s *Service) GroupFromOnline(_ context.Context, id account.Identity, r GroupRequest) (GroupReply, error) {
+func (s *Service) GroupFromOnline(ctx context.Context, id account.Identity, r GroupRequest) (GroupReply, error) {
 	if err := s.allow(id, account.ScopeAdmin, "groups.from-online"); err != nil {
 		return GroupReply{}, err
 	}
 	if err := validName("group", r.Group); err != nil {
 		return GroupReply{}, err
 	}
-	n, err := s.ports.Groups.AddOnline(r.Group)
+	n, err := s.ports.Groups.AddOnline(ctx, r.Group)
 	if err != nil {
 		return GroupReply{}, err
 	}
@@ -77,14 +77,17 @@ func (s *Service) GroupFromOnline(_ context.Context, id account.Identity, r Grou
 }
 
 // Group lists a group's members; 404 when there is no such group.
-func (s *Service) Group(_ context.Context, id account.Identity, r GroupRequest) (GroupMembersReply, error) {
+func (s *Service) Group(ctx context.Context, id account.Identity, r GroupRequest) (GroupMembersReply, error) {
 	if err := s.allow(id, account.ScopeAdmin, "groups.get"); err != nil {
 		return GroupMembersReply{}, err
 	}
 	if err := validName("group", r.Group); err != nil {
 		return GroupMembersReply{}, err
 	}
-	users, ok := s.ports.Groups.Group(r.Group)
+	users, ok, err := s.ports.Groups.Group(ctx, r.Group)
+	if err != nil {
+		return GroupMembersReply{}, err
+	}
 	if !ok {
 		return GroupMembersReply{}, noGroup(r.Group)
 	}
@@ -92,14 +95,18 @@ func (s *Service) Group(_ context.Context, id account.Identity, r GroupRequest) 
 }
 
 // DeleteGroup forgets a group; 404 when there is none.
-func (s *Service) DeleteGroup(_ context.Context, id account.Identity, r GroupRequest) (struct{}, error) {
+func (s *Service) DeleteGroup(ctx context.Context, id account.Identity, r GroupRequest) (struct{}, error) {
 	if err := s.allow(id, account.ScopeAdmin, "groups.delete"); err != nil {
 		return struct{}{}, err
 	}
 	if err := validName("group", r.Group); err != nil {
 		return struct{}{}, err
 	}
-	if !s.ports.Groups.DeleteGroup(r.Group) {
+	was, err := s.ports.Groups.DeleteGroup(ctx, r.Group)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if !was {
 		return struct{}{}, noGroup(r.Group)
 	}
 	s.audit("groups.delete", id, r.Group, 0)

@@ -25,6 +25,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if _, err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.start()
 	return s, nil
 }
 
@@ -33,11 +34,14 @@ func connect(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	at, err := parseURL(o.URL)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: at.engine, log: o.Log, url: o.URL}
+	s := &Store{engine: at.engine, log: o.Log, clock: o.Clock, url: o.URL}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	switch s.engine {
@@ -55,6 +59,7 @@ func connect(ctx context.Context, o Options) (*Store, error) {
 // Close waits for what is being written and closes the database. Calls that
 // come later are told 503.
 func (s *Store) Close() error {
+	s.stop()
 	var errs []error
 	for _, db := range []*sql.DB{s.reads, s.writes} {
 		if db != nil {
@@ -67,8 +72,8 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// place is what a URL says.
-type place struct {
+// address is what a URL says.
+type address struct {
 	engine engine
 	file   string // of SQLite
 }
@@ -83,7 +88,7 @@ func CheckURL(url string) error {
 	return err
 }
 
-func parseURL(url string) (place, error) {
+func parseURL(url string) (address, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	switch {
 	case ok && scheme == "sqlite":
@@ -93,14 +98,14 @@ func parseURL(url string) (place, error) {
 			file = file[2:]
 		}
 		if file == "" || strings.HasPrefix(file, ":memory:") || strings.HasPrefix(file, "//") || strings.ContainsRune(file, 0) {
-			return place{}, fmt.Errorf("sqlite: needs the path of a file after it, such as sqlite:/var/lib/pushd/pushd.db")
+			return address{}, fmt.Errorf("sqlite: needs the path of a file after it, such as sqlite:/var/lib/pushd/pushd.db")
 		}
-		return place{engine: sqlite, file: file}, nil
+		return address{engine: sqlite, file: file}, nil
 	case ok && (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
 		if _, err := parsePostgres(url); err != nil {
-			return place{}, err
+			return address{}, err
 		}
-		return place{engine: postgres}, nil
+		return address{engine: postgres}, nil
 	}
-	return place{}, ErrURL
+	return address{}, ErrURL
 }

@@ -45,6 +45,7 @@ func (s *Store) connectPostgres(ctx context.Context, address string, connections
 	limits(reads, readTimeout)
 	limits(writes, writeTimeout)
 	s.reads = pool(reads, connections)
+	s.cached = newStatements(s.reads, postgres)
 	s.writes = pool(writes, postgresWriters)
 	var encoding string
 	if err := s.reads.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {

@@ -53,8 +53,12 @@ func (s *Store) connectSQLite(ctx context.Context, file string, connections int)
 	if err := s.writes.PingContext(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", file, sqliteCure(err))
 	}
-	s.reads, err = openReaders(file, connections)
-	return err
+	s.batch = newStatements(s.writes, sqlite)
+	if s.reads, err = openReaders(file, connections); err != nil {
+		return err
+	}
+	s.cached = newStatements(s.reads, sqlite)
+	return nil
 }
 
 // makeFile makes the directory and the file where they are missing, readable
@@ -185,14 +189,20 @@ func sqliteCure(err error) error {
 
 // Primary result codes of SQLite, https://www.sqlite.org/rescode.html.
 const (
-	codeBusy     = 5
-	codeLocked   = 6
-	codeReadOnly = 8
-	codeIOErr    = 10
-	codeCorrupt  = 11
-	codeFull     = 13
-	codeCantOpen = 14
-	codeNotDB    = 26
+	codeError      = 1
+	codeBusy       = 5
+	codeLocked     = 6
+	codeReadOnly   = 8
+	codeIOErr      = 10
+	codeCorrupt    = 11
+	codeFull       = 13
+	codeCantOpen   = 14
+	codeTooBig     = 18
+	codeConstraint = 19
+	codeMismatch   = 20
+	codeMisuse     = 21
+	codeRange      = 25
+	codeNotDB      = 26
 )
 
 // sqliteCode is the primary result code in an error, or 0.

@@ -8,14 +8,12 @@
 package store
 
 import (
-	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
-	"pushd/internal/codec"
+	"pushd/internal/chat"
 )
 
 // Options say where the database is.
@@ -24,19 +22,29 @@ type Options struct {
 	URL string
 	// Connections is how many read at the same time; 0 is chosen by engine.
 	Connections int
-	Log         *slog.Logger // slog.DiscardHandler if nil
+	Clock       func() time.Time // time.Now if nil
+	Log         *slog.Logger     // slog.DiscardHandler if nil
 }
 
 // Store is an open database. Its methods may be called from any goroutine.
 type Store struct {
 	engine engine
 	log    *slog.Logger
+	clock  func() time.Time
 	url    string
-	file   string   // of SQLite
-	lock   *os.File // keeps other servers away from the file; nil on PostgreSQL
-	reads  *sql.DB  // SQLite: several connections that see the last commit; PostgreSQL: a pool
-	writes *sql.DB  // SQLite: the one connection that writes; PostgreSQL: a smaller pool
+	file   string      // of SQLite
+	lock   *os.File    // keeps other servers away from the file; nil on PostgreSQL
+	reads  *sql.DB     // SQLite: several connections that see the last commit; PostgreSQL: a pool
+	writes *sql.DB     // SQLite: the one connection that writes; PostgreSQL: a smaller pool
+	cached *statements // for reads
+	batch  *statements // for the writer of SQLite
+	writer *writer
 }
+
+var (
+	_ chat.Messages      = (*Store)(nil)
+	_ chat.Conversations = (*Store)(nil)
+)
 
 // engine is which database it is.
 type engine uint8
@@ -46,34 +54,5 @@ const (
 	postgres
 )
 
-// write runs f in one transaction and commits it. An error of f that is a
-// *codec.Error comes back as it is; any other is the database's, see failure.
-func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := s.writes.BeginTx(ctx, nil)
-	if err != nil {
-		return s.failure(err)
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(s.failure(err), rollback(tx))
-	}
-	return s.failure(tx.Commit())
-}
-
-func rollback(tx *sql.Tx) error {
-	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
-		return fmt.Errorf("roll back: %w", err)
-	}
-	return nil
-}
-
-// failure makes of an error what the client is told: *codec.Error as it is, and
-// 503 for whatever the database says, with its text for the log alone.
-func (s *Store) failure(err error) error {
-	var answered *codec.Error
-	if err == nil || errors.As(err, &answered) {
-		return err
-	}
-	e := codec.Errorf(codec.CodeUnavailable, "the database can't answer now")
-	e.Cause = err
-	return e
-}
+// now is Unix milliseconds.
+func (s *Store) now() int64 { return s.clock().UnixMilli() }

@@ -25,7 +25,35 @@ func TestMain(m *testing.M) {
 var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
-}{}
+}{
+	{"users", storetest.Users},
+	{"external users", storetest.ExternalUsers},
+	{"user pages", storetest.UserPages},
+	{"deleted users", storetest.DeletedUsers},
+	{"inherited groups", storetest.InheritedGroups},
+	{"grants", storetest.Grants},
+	{"rotation", storetest.Rotation},
+	{"revocations", storetest.Revocations},
+	{"revocation order", storetest.RevocationOrder},
+	{"Groups", storetest.Groups},
+	{"GroupLists", storetest.GroupLists},
+	{"Members", storetest.Members},
+	{"JoinRequests", storetest.JoinRequests},
+	{"LargeGroup", storetest.LargeGroup},
+	{"Friends", storetest.Friends},
+	{"FriendLists", storetest.FriendLists},
+	{"push tokens", storetest.PushTokens},
+	{"Files", storetest.Files},
+	{"Append", storetest.Append},
+	{"Together", storetest.Together},
+	{"Pages", storetest.Pages},
+	{"Changes", storetest.Changes},
+	{"Expiry", storetest.Expiry},
+	{"Heads", storetest.Heads},
+	{"Moved", storetest.Moved},
+	{"Marks", storetest.Marks},
+	{"Search", storetest.Search},
+}
 
 func TestSuites(t *testing.T) {
 	for _, suite := range suites {

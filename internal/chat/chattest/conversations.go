@@ -216,7 +216,7 @@ func (s *Store) HideConversation(_ context.Context, key, user string) error {
 }
 
 // CreateGroup implements chat.Groups.
-func (s *Store) CreateGroup(_ context.Context, g chat.GroupInfo, members []string) (chat.GroupInfo, error) {
+func (s *Store) CreateGroup(_ context.Context, g chat.GroupInfo, members []string, _, _ int) (chat.GroupInfo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, taken := s.groups[g.ID]; taken {
@@ -312,13 +312,13 @@ func (s *Store) Relation(_ context.Context, user, other string) (chat.Friend, er
 }
 
 // Block implements chat.Friends.
-func (s *Store) Block(_ context.Context, user, other string, on bool, _ int64) error {
+func (s *Store) Block(_ context.Context, user, other string, on bool, _ chat.FriendBounds, _ int64) (chat.Friend, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.friends[[2]string{user, other}]
 	f.User, f.Blocked = other, on
 	s.friends[[2]string{user, other}] = f
-	return nil
+	return f, nil
 }
 
 // Befriend makes two users friends.

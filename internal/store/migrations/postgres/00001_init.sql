@@ -1,8 +1,9 @@
 -- +goose Up
 -- Times are Unix milliseconds. Conversations are joined by number, as their keys are long.
 
+-- Ids of users are compared and listed by their bytes, whatever the database's collation.
 CREATE TABLE users (
-    id        TEXT PRIMARY KEY,
+    id        TEXT COLLATE "C" PRIMARY KEY,
     name      TEXT    NOT NULL DEFAULT '',
     avatar    TEXT    NOT NULL DEFAULT '',
     extra     TEXT    NOT NULL DEFAULT '',
@@ -36,6 +37,7 @@ CREATE TABLE revocations (
     before   BIGINT NOT NULL,
     expires  BIGINT NOT NULL
 );
+CREATE INDEX revocations_expires ON revocations (expires);
 
 CREATE TABLE conversations (
     id        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -52,7 +54,7 @@ CREATE TABLE members (
     join_seq     BIGINT  NOT NULL DEFAULT 0,
     read_seq     BIGINT  NOT NULL DEFAULT 0,
     sent_seq     BIGINT  NOT NULL DEFAULT 0, -- his own last message
-    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off his list until max_seq passes it
+    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off his list until max_seq reaches it
     muted_until  BIGINT  NOT NULL DEFAULT 0,
     remark       TEXT    NOT NULL DEFAULT '',
     since        BIGINT  NOT NULL DEFAULT 0,
@@ -80,6 +82,14 @@ CREATE UNIQUE INDEX messages_id ON messages (id);
 CREATE UNIQUE INDEX messages_client ON messages (sender, client_id) WHERE client_id IS NOT NULL;
 CREATE INDEX messages_rev ON messages (conversation, rev) WHERE rev > 0;
 CREATE INDEX messages_expires ON messages (expires) WHERE expires > 0;
+
+-- Whom a message mentions; "*" is everybody.
+CREATE TABLE mentions (
+    conversation BIGINT NOT NULL,
+    "user"       TEXT   NOT NULL,
+    seq          BIGINT NOT NULL,
+    PRIMARY KEY (conversation, "user", seq)
+);
 
 CREATE TABLE versions (
     message TEXT   NOT NULL,
@@ -127,6 +137,8 @@ CREATE TABLE groups (
     member_limit INTEGER NOT NULL,
     created      BIGINT  NOT NULL
 );
+CREATE UNIQUE INDEX groups_conversation ON groups (conversation);
+CREATE INDEX groups_owner ON groups (owner);
 
 CREATE TABLE join_requests (
     group_id TEXT   NOT NULL,
@@ -135,6 +147,7 @@ CREATE TABLE join_requests (
     time     BIGINT NOT NULL,
     PRIMARY KEY (group_id, "user")
 );
+CREATE INDEX join_requests_user ON join_requests ("user");
 
 CREATE TABLE friends (
     "user"  TEXT    NOT NULL,
@@ -146,8 +159,52 @@ CREATE TABLE friends (
     since   BIGINT  NOT NULL,
     PRIMARY KEY ("user", other)
 );
+CREATE INDEX friends_other ON friends (other);
 
--- Words of text messages.
+-- What users uploaded; the bytes are elsewhere, under the id. state: 0 uploading, its size
+-- is what is reserved; 1 whole; 2 condemned, to be erased.
+CREATE TABLE files (
+    id       TEXT PRIMARY KEY,
+    owner    TEXT     NOT NULL, -- empty once the user is deleted
+    name     TEXT     NOT NULL,
+    type     TEXT     NOT NULL,
+    size     BIGINT   NOT NULL,
+    width    INTEGER  NOT NULL DEFAULT 0,
+    height   INTEGER  NOT NULL DEFAULT 0,
+    duration INTEGER  NOT NULL DEFAULT 0,
+    thumb    TEXT     NOT NULL DEFAULT '',
+    state    SMALLINT NOT NULL DEFAULT 0,
+    attached BOOLEAN  NOT NULL DEFAULT FALSE,
+    created  BIGINT   NOT NULL
+);
+CREATE INDEX files_owner ON files (owner, id);
+CREATE INDEX files_loose ON files (created) WHERE state <> 1 OR NOT attached;
+
+-- Bytes that count for a user's quota.
+CREATE TABLE file_usage (
+    "user" TEXT PRIMARY KEY,
+    bytes  BIGINT NOT NULL
+);
+
+-- Which conversations may read a file, by key: it is linked before the first message makes the conversation.
+CREATE TABLE file_links (
+    file TEXT NOT NULL,
+    conv TEXT NOT NULL,
+    PRIMARY KEY (file, conv)
+);
+
+CREATE TABLE push_tokens (
+    "user"   TEXT   NOT NULL,
+    device   TEXT   NOT NULL,
+    provider TEXT   NOT NULL,
+    platform TEXT   NOT NULL,
+    token    TEXT   NOT NULL,
+    time     BIGINT NOT NULL,
+    PRIMARY KEY ("user", device)
+);
+CREATE UNIQUE INDEX push_tokens_token ON push_tokens (provider, token);
+
+-- Words of messages, which the server cuts: see words.go.
 CREATE TABLE words (
     conversation BIGINT   NOT NULL,
     seq          BIGINT   NOT NULL,
@@ -155,3 +212,17 @@ CREATE TABLE words (
     PRIMARY KEY (conversation, seq)
 );
 CREATE INDEX words_words ON words USING gin (words);
+
+-- Text is in the order of its bytes, as in SQLite, whatever the database's collation:
+-- ascending ids and cursors mean the same everywhere, and indexes are faster.
+-- +goose StatementBegin
+DO $$
+DECLARE c RECORD;
+BEGIN
+    FOR c IN SELECT table_name, column_name FROM information_schema.columns
+        WHERE table_schema = current_schema() AND data_type = 'text' AND table_name <> 'goose_db_version'
+    LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE "C"', c.table_name, c.column_name);
+    END LOOP;
+END $$;
+-- +goose StatementEnd

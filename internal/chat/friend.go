@@ -1,0 +1,216 @@
+package chat
+
+import (
+	"context"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+)
+
+// FriendAskRequest asks a user to be friends.
+type FriendAskRequest struct {
+	As   string `json:"as,omitempty"` // for whom a backend does it; as in the others
+	User string `json:"user"`
+	Text string `json:"text,omitempty"`
+}
+
+// FriendRef names somebody in the caller's list.
+type FriendRef struct {
+	As   string `json:"as,omitempty"`
+	User string `json:"user"`
+}
+
+// FriendRemarkRequest gives a friend a name of one's own, "" for none.
+type FriendRemarkRequest struct {
+	As     string `json:"as,omitempty"`
+	User   string `json:"user"`
+	Remark string `json:"remark"`
+}
+
+// FriendBlockRequest blocks a user, or with on false unblocks him.
+type FriendBlockRequest struct {
+	As   string `json:"as,omitempty"`
+	User string `json:"user"`
+	On   *bool  `json:"on,omitempty"` // true if absent
+}
+
+// FriendListRequest asks for a page of the list: with a state those in it, with
+// "blocked" those blocked.
+type FriendListRequest struct {
+	As     string `json:"as,omitempty"`
+	State  string `json:"state,omitempty"`
+	Limit  int    `json:"limit,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// FriendListReply is a page of friends in ascending order of user ids.
+type FriendListReply struct {
+	Friends    []Friend `json:"friends"`
+	NextCursor string   `json:"next_cursor,omitempty"`
+}
+
+// FriendEvent is the data of the pushes of module friend, as the one who receives
+// it has to read it: User is always the other one.
+type FriendEvent struct {
+	User   string  `json:"user"`
+	By     string  `json:"by"` // who did it: the other one, or himself on another device
+	Text   string  `json:"text,omitempty"`
+	Friend *Friend `json:"friend,omitempty"` // Changed: the entry as it is now
+	Time   int64   `json:"time"`             // Unix milliseconds
+}
+
+func (s *Service) friendBounds() FriendBounds {
+	return FriendBounds{Entries: s.opts.MaxFriends, Requests: maxFriendRequests}
+}
+
+// two finds out who acts on whom.
+func two(id account.Identity, as, other string) (a actor, user string, err error) {
+	if a, user, err = actingFor(id, as); err != nil {
+		return a, user, err
+	}
+	if err := account.ValidUserID(other); err != nil {
+		return a, user, err
+	}
+	if user == other {
+		return a, user, malformed("that is yourself")
+	}
+	return a, user, nil
+}
+
+// tellFriends pushes what user did to the other one, and to his own other devices.
+func (s *Service) tellFriends(ctx context.Context, a actor, action, user, other, text string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
+	defer cancel()
+	e := FriendEvent{User: user, By: user, Text: text, Time: s.now()}
+	s.pushUsers(ctx, "friend", action, e, "", other)
+	e.User = other
+	s.pushUsers(ctx, "friend", action, e, a.Session, user)
+}
+
+// FriendRequest asks another user to be friends; when he has asked already, both
+// are. 403 when he has blocked the caller, 409 when the caller has blocked him, 429
+// when a list is full.
+func (s *Service) FriendRequest(ctx context.Context, id account.Identity, r FriendAskRequest) (f Friend, err error) {
+	defer s.audit("friend.Request", id, r.User, &err)
+	if err := checkText("text", r.Text, MaxRequestText, true); err != nil {
+		return f, err
+	}
+	a, user, err := two(id, r.As, r.User)
+	if err != nil {
+		return f, err
+	}
+	f, fresh, err := s.store.AskFriend(ctx, user, r.User, r.Text, s.friendBounds(), s.now())
+	switch {
+	case err != nil:
+		return Friend{}, err
+	case !fresh:
+	case f.State == FriendYes:
+		s.tellFriends(ctx, a, "Accepted", user, r.User, "")
+	default:
+		s.tellFriends(ctx, a, "Requested", user, r.User, r.Text)
+	}
+	return f, nil
+}
+
+// FriendAccept accepts another user's request. 404 when there is none, 429 when
+// the caller's list is full.
+func (s *Service) FriendAccept(ctx context.Context, id account.Identity, r FriendRef) (f Friend, err error) {
+	defer s.audit("friend.Accept", id, r.User, &err)
+	a, user, err := two(id, r.As, r.User)
+	if err != nil {
+		return f, err
+	}
+	if f, err = s.store.AcceptFriend(ctx, user, r.User, s.friendBounds(), s.now()); err != nil {
+		return Friend{}, err
+	}
+	s.tellFriends(ctx, a, "Accepted", user, r.User, "")
+	return f, nil
+}
+
+// FriendRefuse refuses another user's request. 404 when there is none.
+func (s *Service) FriendRefuse(ctx context.Context, id account.Identity, r FriendRef) (_ struct{}, err error) {
+	defer s.audit("friend.Refuse", id, r.User, &err)
+	a, user, err := two(id, r.As, r.User)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if err := s.store.RefuseFriend(ctx, user, r.User); err != nil {
+		return struct{}{}, err
+	}
+	s.tellFriends(ctx, a, "Refused", user, r.User, "")
+	return struct{}{}, nil
+}
+
+// FriendRemove ends a friendship, or takes a request back. 404 when there is none.
+func (s *Service) FriendRemove(ctx context.Context, id account.Identity, r FriendRef) (_ struct{}, err error) {
+	defer s.audit("friend.Remove", id, r.User, &err)
+	a, user, err := two(id, r.As, r.User)
+	if err != nil {
+		return struct{}{}, err
+	}
+	was, err := s.store.RemoveFriend(ctx, user, r.User)
+	switch {
+	case err != nil:
+		return struct{}{}, err
+	case was == FriendNone:
+		return struct{}{}, codec.Errorf(codec.CodeNotFound, "%.128s is not a friend, and no request waits", r.User)
+	}
+	s.tellFriends(ctx, a, "Removed", user, r.User, "")
+	return struct{}{}, nil
+}
+
+// FriendRemark names somebody in the caller's list. 404 for who isn't in it.
+func (s *Service) FriendRemark(ctx context.Context, id account.Identity, r FriendRemarkRequest) (f Friend, err error) {
+	defer s.audit("friend.Remark", id, r.User, &err)
+	if err := checkText("remark", r.Remark, MaxGroupName, false); err != nil {
+		return f, err
+	}
+	a, user, err := two(id, r.As, r.User)
+	if err != nil {
+		return f, err
+	}
+	if f, err = s.store.RemarkFriend(ctx, user, r.User, r.Remark); err != nil {
+		return Friend{}, err
+	}
+	s.tellSelf(ctx, a, user, f)
+	return f, nil
+}
+
+// tellSelf shows a change that is nobody else's business to the user's own other
+// devices.
+func (s *Service) tellSelf(ctx context.Context, a actor, user string, f Friend) {
+	e := FriendEvent{User: f.User, By: user, Friend: &f, Time: s.now()}
+	s.pushUsers(context.WithoutCancel(ctx), "friend", "Changed", e, a.Session, user)
+}
+
+// FriendBlock blocks a user or ends that. He isn't told. A request between the two
+// is taken away; a friendship stays.
+func (s *Service) FriendBlock(ctx context.Context, id account.Identity, r FriendBlockRequest) (f Friend, err error) {
+	defer s.audit("friend.Block", id, r.User, &err)
+	a, user, err := two(id, r.As, r.User)
+	if err != nil {
+		return f, err
+	}
+	on := r.On == nil || *r.On
+	if f, err = s.store.Block(ctx, user, r.User, on, s.friendBounds(), s.now()); err != nil {
+		return Friend{}, err
+	}
+	s.tellSelf(ctx, a, user, f)
+	return f, nil
+}
+
+// FriendList lists the caller's friends, requests and blocks.
+func (s *Service) FriendList(ctx context.Context, id account.Identity, r FriendListRequest) (rep FriendListReply, err error) {
+	defer s.refused("friend.List", id, r.As, &err)
+	switch r.State {
+	case "", FriendAsked, FriendAsking, FriendYes, FriendNone, FriendBlocked:
+	default:
+		return rep, malformed("state is friend, asked, asking, none or blocked, not %.32q", r.State)
+	}
+	_, user, err := actingFor(id, r.As)
+	if err != nil {
+		return rep, err
+	}
+	rep.Friends, rep.NextCursor, err = s.store.FriendsOf(ctx, user, r.State, pageLimit(r.Limit), r.Cursor)
+	return rep, err
+}

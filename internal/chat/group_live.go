@@ -1,0 +1,149 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+
+	"pushd/internal/codec"
+)
+
+// Events of notices.
+const (
+	EventJoined  = "joined"
+	EventLeft    = "left"    // by themselves
+	EventRemoved = "removed" // by somebody else
+)
+
+// Notice is the data of a message of TypeNotice: what happened in a group.
+type Notice struct {
+	Event string   `json:"event"`
+	Users []string `json:"users"`        // at most 100 of them
+	Count int      `json:"count"`        // all of them
+	By    string   `json:"by,omitempty"` // absent when a backend did it
+}
+
+// GroupEvent is the data of the pushes of module group. Which fields it has
+// follows from the action.
+type GroupEvent struct {
+	Group  string     `json:"group"`
+	Conv   string     `json:"conv"`
+	Users  []string   `json:"users,omitempty"`  // Joined, Left: at most 100 of them
+	Count  int        `json:"count,omitempty"`  // Joined, Left: all of them
+	Event  string     `json:"event,omitempty"`  // Left: left or removed
+	By     string     `json:"by,omitempty"`     // absent when a backend did it
+	Info   *GroupInfo `json:"info,omitempty"`   // Changed: the group as it is now
+	Member *Member    `json:"member,omitempty"` // Changed: a member as he is now
+	User   string     `json:"user,omitempty"`   // Requested: who
+	Text   string     `json:"text,omitempty"`   // Requested: what came with it
+	Time   int64      `json:"time,omitempty"`   // Requested: Unix milliseconds
+}
+
+// changeMembers makes a change in the group's turn and follows it in the live copy.
+func (s *Service) changeMembers(ctx context.Context, group string, change func() (joined, left []string, err error)) error {
+	done, err := s.turns.take(ctx, group)
+	if err != nil {
+		return err
+	}
+	defer done()
+	joined, left, err := change()
+	switch {
+	case err == nil:
+		if len(left) > 0 {
+			s.deliver.LeaveGroup(group, left...)
+		}
+		if len(joined) > 0 {
+			s.deliver.JoinGroup(group, joined...)
+		}
+	case codec.AsError(err).Code >= codec.CodeInternal:
+		// It may have been done all the same: who sends next reads the members again.
+		s.deliver.ForgetGroup(group)
+	}
+	return err
+}
+
+// tellJoined tells the group, the new ones among it, who came.
+func (s *Service) tellJoined(ctx context.Context, by actor, g GroupInfo, users []string) {
+	if len(users) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
+	defer cancel()
+	s.pushGroup(ctx, "Joined", GroupEvent{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), By: by.User}, by.Session)
+	s.appendNotice(ctx, g, Notice{EventJoined, some(users), len(users), by.User})
+}
+
+// tellLeft tells those who are out, and the rest of the group.
+func (s *Service) tellLeft(ctx context.Context, by actor, g GroupInfo, users []string) {
+	if len(users) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
+	defer cancel()
+	e := GroupEvent{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), Event: EventRemoved, By: by.User}
+	if len(users) == 1 && users[0] == by.User {
+		e.Event = EventLeft
+	}
+	s.pushGroup(ctx, "Left", e, by.Session)
+	for _, u := range users {
+		// Each is told of himself: a long list would leave out those at its end.
+		own := e
+		own.Users, own.Count = []string{u}, 1
+		s.pushUsers(ctx, "group", "Left", own, by.Session, u)
+	}
+	s.appendNotice(ctx, g, Notice{e.Event, some(users), len(users), by.User})
+}
+
+// tellChanged shows everybody in the group what is different.
+func (s *Service) tellChanged(ctx context.Context, by actor, g GroupInfo, info *GroupInfo, m *Member) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
+	defer cancel()
+	s.pushGroup(ctx, "Changed", GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User, Info: info, Member: m}, by.Session)
+}
+
+// appendNotice writes what happened into the conversation. It has happened, so an
+// error is for the log alone.
+func (s *Service) appendNotice(ctx context.Context, g GroupInfo, n Notice) {
+	err := func() error {
+		data, err := json.Marshal(n)
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		id, err := s.newID(now)
+		if err != nil {
+			return err
+		}
+		m, _, err := s.store.Append(ctx, Draft{ID: id, Conv: g.Conv, From: fromServer, Body: Body{Type: TypeNotice, Data: data}, Time: now})
+		if err != nil {
+			return err
+		}
+		frame, err := messageFrame(m)
+		if err != nil {
+			return err
+		}
+		return s.reachGroup(ctx, g.ID, "", frame)
+	}()
+	if err != nil {
+		s.untoldOf(g.Conv, err)
+	}
+}
+
+func (s *Service) pushGroup(ctx context.Context, action string, e GroupEvent, except string) {
+	frame, err := codec.Push("group", action, e)
+	if err == nil {
+		err = s.reachGroup(ctx, e.Group, except, frame)
+	}
+	if err != nil {
+		s.untoldOf(e.Conv, err)
+	}
+}
+
+func (s *Service) pushUsers(ctx context.Context, module, action string, data any, except string, users ...string) {
+	frame, err := codec.Push(module, action, data)
+	if err == nil {
+		_, err = s.deliver.ToUsers(ctx, users, except, frame)
+	}
+	if err != nil {
+		s.untoldOf(users[0], err)
+	}
+}

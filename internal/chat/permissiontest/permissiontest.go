@@ -1,0 +1,121 @@
+// Package permissiontest is who may do what with messages, groups and friends, as
+// one table of data: rows are requests, columns are who makes them. A test sends
+// every cell through one door and compares what it is answered: over the service's
+// methods, the socket or HTTP alike. The table is also docs/permissions.md.
+//
+// For each cell a test chooses a prefix of its own, fills it into Scene, Row.Before
+// and the row's own Data with Fill, and sends them in this order.
+package permissiontest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Call is one request. Action is the module and action of the socket's protocol,
+// Data its JSON with names in angle brackets, which Fill replaces.
+type Call struct {
+	Actor     string // one of Actors, or another user of the scene
+	Action    string
+	Data      string
+	Save      string // the reply's id is kept under this name, for later calls
+	OnlyUsers bool   // left out when the cell's actor is no user
+}
+
+// Row is a request and what each actor is answered.
+type Row struct {
+	Action string
+	Note   string // tells rows of one action apart
+	Before []Call
+	Data   string
+	Want   string // a word for each of Actors: ok, or a code
+}
+
+// Name is the row's name in a test, and in the page.
+func (r Row) Name() string {
+	if r.Note == "" {
+		return r.Action
+	}
+	return r.Action + ", " + r.Note
+}
+
+// Code is what the actor is answered: 0, or the code of an error.
+func (r Row) Code(actor int) int {
+	word := strings.Fields(r.Want)[actor]
+	if word == "ok" {
+		return 0
+	}
+	code, err := strconv.Atoi(word)
+	if err != nil {
+		panic(fmt.Sprintf("permissiontest: %s: %q is no code", r.Name(), word))
+	}
+	return code
+}
+
+// IsUser tells whether an actor is a user, and not an API key or nobody.
+func IsUser(actor string) bool {
+	return actor != "nobody" && !strings.HasPrefix(actor, "key ")
+}
+
+// User is the id of a user of the scene.
+func User(prefix, name string) string { return prefix + "-" + name }
+
+// Fill puts the names of a cell into a call's Data: <group>, <me> for who the cell
+// is about, what was saved, and for every other <name> that user.
+func Fill(data, prefix, actor string, saved map[string]string) string {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(data, "<")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		name, after, closed := strings.Cut(rest, ">")
+		if !closed {
+			panic("permissiontest: no > in " + data)
+		}
+		value, ok := saved[name]
+		switch {
+		case ok:
+		case name == "me":
+			value = User(prefix, actor)
+		default:
+			value = User(prefix, name)
+		}
+		out.WriteString(value)
+		data = after
+	}
+}
+
+// Calls are what is sent for one cell, the last of them the cell's own request.
+func Calls(r Row, actor string) []Call {
+	var calls []Call
+	for _, c := range append(append([]Call{}, Scene...), r.Before...) {
+		if !c.OnlyUsers || IsUser(actor) {
+			calls = append(calls, c)
+		}
+	}
+	return append(calls, Call{Actor: actor, Action: r.Action, Data: r.Data})
+}
+
+// Markdown is the table as docs/permissions.md has it.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| request | " + strings.Join(Actors, " | ") + " |\n|---" + strings.Repeat("|:-:", len(Actors)) + "|\n")
+	for _, r := range Rows {
+		name := "`" + r.Action + "`"
+		if r.Note != "" {
+			name += " " + r.Note
+		}
+		b.WriteString("| " + name)
+		for _, word := range strings.Fields(r.Want) {
+			if word == "ok" {
+				word = "✓"
+			}
+			b.WriteString(" | " + word)
+		}
+		b.WriteString(" |\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,159 @@
+package offline_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+	"pushd/internal/metrics"
+	"pushd/internal/offline"
+)
+
+// shelf keeps tokens in memory.
+type shelf struct {
+	mu     sync.Mutex
+	tokens []offline.Token
+	limit  int
+	fail   error // of the next call
+}
+
+func (s *shelf) failure() error {
+	err := s.fail
+	s.fail = nil
+	return err
+}
+
+func (s *shelf) PutPushToken(_ context.Context, t offline.Token, limit int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = limit
+	s.tokens = append(s.tokens, t)
+	return s.failure()
+}
+
+func (s *shelf) DeletePushToken(_ context.Context, user, device string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.tokens)
+	s.tokens = slices.DeleteFunc(s.tokens, func(t offline.Token) bool { return t.User == user && t.Device == device })
+	return len(s.tokens) < before, s.failure()
+}
+
+func (s *shelf) PushTokens(_ context.Context, users []string) ([]offline.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []offline.Token
+	for _, t := range s.tokens {
+		if slices.Contains(users, t.User) {
+			found = append(found, t)
+		}
+	}
+	return found, s.failure()
+}
+
+func (s *shelf) ForgetPushTokens(_ context.Context, gone []offline.Token) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = slices.DeleteFunc(s.tokens, func(t offline.Token) bool {
+		return slices.ContainsFunc(gone, func(g offline.Token) bool {
+			return g.User == t.User && g.Device == t.Device && g.Token == t.Token
+		})
+	})
+	return s.failure()
+}
+
+func (s *shelf) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for _, t := range s.tokens {
+		all = append(all, t.User+"/"+t.Device)
+	}
+	return all
+}
+
+// wall is a gateway that keeps what it was sent and answers as the test says.
+type wall struct {
+	mu     sync.Mutex
+	sent   []offline.Notification
+	calls  int
+	answer func(call int, n offline.Notification) (offline.Result, error)
+}
+
+func (w *wall) Send(_ context.Context, all []offline.Notification) ([]offline.Result, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls++
+	results := make([]offline.Result, len(all))
+	for i, n := range all {
+		if w.answer != nil {
+			var err error
+			if results[i], err = w.answer(w.calls, n); err != nil {
+				return nil, err
+			}
+		}
+		if results[i] == (offline.Result{}) {
+			w.sent = append(w.sent, n)
+		}
+	}
+	return results, nil
+}
+
+func (w *wall) users() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var users []string
+	for _, n := range w.sent {
+		users = append(users, n.User)
+	}
+	return strings.Join(users, " ")
+}
+
+// names is a directory with one name.
+type names struct{}
+
+func (names) Users(_ context.Context, ids []string) ([]account.User, error) {
+	if ids[0] == "nobody" {
+		return nil, codec.Errorf(codec.CodeUnavailable, "the database can't answer now")
+	}
+	return []account.User{{ID: "alice", Name: "Alice B."}}, nil
+}
+
+func newService(t *testing.T, s *shelf, g offline.Gateway, o offline.Options) *offline.Service {
+	t.Helper()
+	platforms, err := account.NewPlatforms(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Platforms = platforms
+	o.Clock = func() time.Time { return time.UnixMilli(1000) }
+	service := offline.New(offline.Ports{Tokens: s, Names: names{}, Gateway: g}, o, metrics.New(1), nil)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		service.Shutdown(ctx)
+	})
+	return service
+}
+
+func wait(t *testing.T, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(60 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it didn't happen")
+		}
+	}
+}
+
+func wantCode(t *testing.T, err error, code int, says string) {
+	t.Helper()
+	e := codec.AsError(err)
+	if e == nil || e.Code != code || !strings.Contains(e.Msg, says) {
+		t.Errorf("got %v, want %d with %q", err, code, says)
+	}
+}
