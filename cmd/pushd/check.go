@@ -23,6 +23,7 @@ func (c *Config) Check() error {
 		c.checkBackends(),
 		c.checkHistories(),
 		c.checkRate(),
+		c.checkFiles(),
 	)
 }
 

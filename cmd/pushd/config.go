@@ -66,6 +66,8 @@ type Config struct {
 	Workers   int `key:"workers" default:"0" min:"0" max:"100000" usage:"Goroutines for requests that may block. 0 is chosen from the number of processors."`
 	GCPercent int `key:"gc-percent" default:"0" min:"0" max:"10000" usage:"Go's garbage collection target in percent (GOGC). 0 keeps the server's own, 20."`
 
+	Files FilesConfig `group:"Files" key:"files"`
+
 	Hooks   HooksConfig   `group:"Backends" key:"hooks"`
 	Offline OfflineConfig `key:"offline"`
 	Bots    []BotConfig   `key:"bots" default:"" fileonly:"true" usage:"Users that are programs: a list of name, url, secret (as hooks.secret), and optionally about, commands (a list) and timeout. What is sent to the user bot:NAME is posted to the url, and the reply is the answer, see docs/bots.md. echo and help are built in."`
