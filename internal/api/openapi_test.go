@@ -263,7 +263,7 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 			resp := v.exchange(t, f, req, c.malformed)
 			wantReply(t, resp, c.status, c.says)
 			if c.name == "send as" {
-				sent = field(t, resp, "id")
+				sent = replyField(t, resp, "id")
 			}
 			if resp.StatusCode < 300 {
 				answered[v.last] = true
@@ -286,8 +286,8 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	}
 }
 
-// field is a string in a reply.
-func field(t *testing.T, resp response, name string) string {
+// replyField is a string in a reply.
+func replyField(t *testing.T, resp response, name string) string {
 	t.Helper()
 	var object map[string]any
 	if err := json.Unmarshal([]byte(resp.body), &object); err != nil {

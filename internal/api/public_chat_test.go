@@ -29,7 +29,7 @@ func TestChatOverHTTP(t *testing.T) {
 	services := api.Services{Chat: chat.New(chat.Ports{Store: store, Deliverer: chattest.NewNode()}, chat.Options{})}
 	addr, client := newPublic(t, api.PublicOptions{Services: services, Users: names{}})
 	f := &fixture{t: t, addr: addr, client: client}
-	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team", Owner: "alice"}, []string{"bob"}); err != nil {
+	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team", Owner: "alice"}, []string{"bob"}, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	const conv = "/api/v1/conversations/s:alice:bob"
@@ -72,7 +72,7 @@ func TestChatOverHTTP(t *testing.T) {
 			resp := v.exchange(t, f, f.request(c.method, strings.ReplaceAll(c.path, "{sent}", sent), c.key, c.body), c.malformed)
 			wantReply(t, resp, c.status, c.says)
 			if c.name == "send" {
-				sent = field(t, resp, "id")
+				sent = replyField(t, resp, "id")
 			}
 			if resp.StatusCode < 300 {
 				answered[v.last] = true
