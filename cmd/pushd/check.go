@@ -20,12 +20,30 @@ func (c *Config) Check() error {
 		c.checkConnections(),
 		c.checkPlatforms(),
 		c.checkMergeWindows(),
+		c.checkBackends(),
+		c.checkHistories(),
+		c.checkRate(),
+		c.checkFiles(),
 	)
 }
 
 func (c *Config) checkMergeWindows() error {
 	if _, err := parseMergeWindows(c.Topics.MergeWindow); err != nil {
 		return fmt.Errorf("%w (%s)", err, c.source("topics.merge-window"))
+	}
+	return nil
+}
+
+func (c *Config) checkHistories() error {
+	if _, err := parseHistories(c.Topics.History); err != nil {
+		return fmt.Errorf("%w (%s)", err, c.source("topics.history"))
+	}
+	return nil
+}
+
+func (c *Config) checkRate() error {
+	if c.Rate.Burst < c.Rate.Messages {
+		return fmt.Errorf("rate.burst (%s): %d is less than the %d messages a second of rate.messages", c.source("rate.burst"), c.Rate.Burst, c.Rate.Messages)
 	}
 	return nil
 }
@@ -124,7 +142,7 @@ func (c *Config) Warnings() []string {
 	if c.MaxMessage > c.SendBuffer {
 		out = append(out, fmt.Sprintf("max-message, %s, is over send-buffer, %s: relaying such a message closes every receiver", c.MaxMessage, c.SendBuffer))
 	}
-	for _, key := range []string{"admin-key", "auth.jwt.key"} {
+	for _, key := range []string{"admin-key", "auth.jwt.key", "hooks.secret", "offline.secret"} {
 		if o, _ := byKey(optionTable(), key); c.source(key).layer == layerFlag && !strings.HasPrefix(c.text(o), "@") {
 			out = append(out, fmt.Sprintf("--%s on the command line is visible to every user of this machine; use %s or a value of the form @FILE", key, o.env))
 		}
@@ -135,6 +153,7 @@ func (c *Config) Warnings() []string {
 	if strings.HasPrefix(c.Auth.JWT.JWKS, "http://") && !isLoopback(strings.TrimPrefix(c.Auth.JWT.JWKS, "http://")) {
 		out = append(out, "auth.jwt.jwks is fetched over http: whoever is on the way can replace the keys; use https")
 	}
+	out = append(out, c.backendWarnings()...)
 	if limit, err := openFiles(); err == nil && c.MaxConnections > connectionsWithin(limit) {
 		out = append(out, fmt.Sprintf("max-connections, %d, is more than the limit on open files, %d, leaves: %d; raise it with ulimit -n or LimitNOFILE",
 			c.MaxConnections, limit, connectionsWithin(limit)))

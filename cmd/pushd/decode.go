@@ -37,6 +37,10 @@ func (o option) decode(cfg *Config, raw any) error {
 		keys, err := decodeAdminKeys(raw)
 		*p = keys
 		return err
+	case *[]BotConfig:
+		bots, err := decodeBots(raw)
+		*p = bots
+		return err
 	}
 
 	text, ok := raw.(string)

@@ -15,17 +15,20 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"pushd/internal/webhook"
 )
 
 func (a *app) keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "Make API keys and keys for tokens",
+		Short: "Make API keys, keys for tokens and secrets of webhooks",
 		Example: `  ./pushd keys api
+  ./pushd keys webhook
   ./pushd keys jwt --algorithm EdDSA --out jwt`,
 	}
 	group(cmd)
-	cmd.AddCommand(a.keysAPICommand(), a.keysJWTCommand())
+	cmd.AddCommand(a.keysAPICommand(), a.keysJWTCommand(), a.keysWebhookCommand())
 	return cmd
 }
 
@@ -45,6 +48,22 @@ name and scopes into admin.keys of the configuration file:
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(a.stdout, newSecret())
+			return err
+		},
+	}
+}
+
+func (a *app) keysWebhookCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "webhook",
+		Short: "Print a new secret that webhooks are signed with",
+		Long: `Print a new random secret on standard output, in the form of Standard Webhooks.
+Put it into hooks.secret, offline.secret or a bot's secret, and give it to the
+backend, which verifies the signatures with it.`,
+		Example: "  (umask 077; ./pushd keys webhook > hooks.secret)",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(a.stdout, webhook.NewSecret())
 			return err
 		},
 	}

@@ -109,6 +109,8 @@ func (o option) kind() string {
 		return "map"
 	case reflect.TypeFor[[]AdminKey]():
 		return "keys"
+	case reflect.TypeFor[[]BotConfig]():
+		return "bots"
 	case reflect.TypeFor[string](), reflect.TypeFor[slog.Level]():
 		if len(o.oneof) > 0 {
 			return "word"

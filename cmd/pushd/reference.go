@@ -40,6 +40,12 @@ func (c *Config) text(o option) string {
 			texts[i] = fmt.Sprintf("%s (%s) %s", key.Name, strings.Join(key.Scopes, " "), key.Secret)
 		}
 		return strings.Join(texts, ", ")
+	case []BotConfig:
+		texts := make([]string, len(v))
+		for i, bot := range v {
+			texts[i] = fmt.Sprintf("%s %s", bot.Name, bot.Secret)
+		}
+		return strings.Join(texts, ", ")
 	case time.Duration:
 		return shortDuration(v)
 	case slog.Level:
@@ -75,6 +81,8 @@ func (o option) accepted() string {
 		return "map of names to numbers"
 	case "keys":
 		return "list of keys"
+	case "bots":
+		return "list of bots"
 	}
 	if o.max != "" {
 		return fmt.Sprintf("%s, %s to %s", o.kind(), o.min, o.max)
@@ -156,7 +164,7 @@ func yamlDefault(o option) string {
 	case "list":
 		items, _ := listOf(o.def) // a text is always a list
 		return "[" + strings.Join(items, ", ") + "]"
-	case "keys":
+	case "keys", "bots":
 		return "[]"
 	case "map":
 		return "{}"

@@ -24,6 +24,10 @@ func textRule(rule, text string) (string, error) {
 		return parseNode(text)
 	case "jwks":
 		return parseJWKS(text)
+	case "webhook":
+		return parseWebhook(text)
+	case "bucket":
+		return parseBucket(text)
 	case "path":
 		if text == "" {
 			return "", errors.New("accepted is the path of a directory")
@@ -97,6 +101,17 @@ func parseJWKS(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return "", errors.New("accepted is a file, or an address that begins with https:// or http:// and holds no user or password")
+	}
+	return text, nil
+}
+
+func parseWebhook(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", errors.New("accepted is an address that begins with https:// or http:// and holds no user, password or fragment")
 	}
 	return text, nil
 }

@@ -99,6 +99,11 @@ func (a *Admin) routes() []route {
 		{method: "POST", path: "/api/online/check", handle: call(body, s.CheckUsers), logged: true},
 		{method: "POST", path: "/api/kick", handle: call(body, s.Kick), logged: true},
 
+		{method: "GET", path: "/api/topics", handle: call(bound, s.ListTopics), logged: true},
+		{method: "GET", path: "/api/topics/{topic}", handle: call(bound, s.TopicInfo), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/users", handle: call(bound, s.TopicUsers), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/history", handle: call(bound, s.History), logged: true},
+
 		{method: "POST", path: "/api/groups/from-online", handle: call(body, s.GroupFromOnline), logged: true},
 		{method: "PUT", path: "/api/groups/{group}", handle: call(groupBody, s.PutGroup), logged: true},
 		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},
@@ -124,6 +129,9 @@ func (a *Admin) routes() []route {
 	if a.more.Chat != nil {
 		table = append(table, chatAdminRoutes(a.more.Chat)...)
 		table = append(table, groupAdminRoutes(a.more.Chat)...)
+	}
+	if a.more.Files != nil {
+		table = append(table, fileAdminRoutes(a.more.Files)...)
 	}
 	return table
 }

@@ -69,7 +69,7 @@ func readBody(r *request) ([]byte, error) {
 	if body.Len() > maxBody {
 		return nil, readError(fasthttp.ErrBodyTooLarge)
 	}
-	if declared >= 0 && body.Len() < declared {
+	if declared >= 0 && body.Len() < declared || declared < 0 && cutShort(r.http.Conn()) {
 		return nil, readError(io.ErrUnexpectedEOF)
 	}
 	r.drained = true

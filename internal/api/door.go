@@ -37,7 +37,7 @@ const (
 type handler func(*request) error
 
 // request is one request on its way through a door. It is valid until the
-// handler returns.
+// handler returns, and its Context longer where the reply's body streams.
 type request struct {
 	context.Context                      // done when the request's time is over or the door shuts down
 	http            *fasthttp.RequestCtx // the request and its reply
@@ -46,6 +46,17 @@ type request struct {
 	params          []string             // what matched the {…} of the route's path, in their order
 	identity        account.Identity     // of routes that aren't open
 	drained         bool                 // the body has been read to its end
+	cancel          context.CancelFunc   // ends Context
+	streams         bool                 // the reply's body does that, when it is closed
+}
+
+// begin gives the request its time.
+func (r *request) begin(base context.Context) {
+	timeout := requestTimeout
+	if r.route != nil && r.route.timeout > 0 {
+		timeout = r.route.timeout
+	}
+	r.Context, r.cancel = context.WithTimeout(base, timeout)
 }
 
 // door is what both doors are made of.
@@ -142,9 +153,12 @@ func (d *door) Handler() fasthttp.RequestHandler { return d.serve }
 // serve is the one place where a request enters and where it is logged.
 func (d *door) serve(ctx *fasthttp.RequestCtx) {
 	start := time.Now()
-	work, cancel := context.WithTimeout(d.base, requestTimeout)
-	defer cancel()
-	r := &request{Context: work, http: ctx, id: requestID(ctx)}
+	r := &request{Context: d.base, cancel: func() {}, http: ctx, id: requestID(ctx)}
+	defer func() {
+		if !r.streams {
+			r.cancel()
+		}
+	}()
 	ctx.Response.Header.Set("X-Request-Id", r.id)
 	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
 	err := d.dispatch(r)
@@ -177,6 +191,7 @@ func (d *door) dispatch(r *request) (err error) {
 	if err != nil {
 		return err
 	}
+	r.begin(d.base)
 	if d.enter != nil && !r.route.open {
 		if err := d.enter(r); err != nil {
 			return err

@@ -150,6 +150,7 @@ type fixture struct {
 	t       testing.TB
 	node    *node
 	admin   *api.Admin
+	files   *fileFixture
 	metrics *metrics.Metrics
 	log     *syncBuffer
 	addr    string
@@ -179,6 +180,7 @@ func newAdmin(t testing.TB) *fixture {
 		log = slog.New(slog.DiscardHandler)
 	}
 	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
+	f.files = newFiles(t)
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
 		Ready: func() error {
 			f.mu.Lock()
@@ -186,7 +188,7 @@ func newAdmin(t testing.TB) *fixture {
 			return f.ready
 		},
 		Check:       func(context.Context) (bool, error) { return true, nil },
-		Services:    api.Services{Chat: chat.New(chat.Ports{}, chat.Options{})},
+		Services:    api.Services{Chat: chat.New(chat.Ports{}, chat.Options{}), Files: f.files.service},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
 		LogRequests: true,
 		Log:         log,

@@ -52,6 +52,23 @@ func (l lingering) Accept() (net.Conn, error) {
 type lingerConn struct {
 	net.Conn
 	linger atomic.Bool
+	ended  atomic.Bool // the client has nothing more to say, and that was noticed
+}
+
+func (c *lingerConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF {
+		c.ended.Store(true)
+	}
+	return n, err
+}
+
+// cutShort tells whether a body in chunks broke off. fasthttp reads one without
+// its last chunk as if it were whole; but only for such a one does it have to read
+// up to the end of the connection.
+func cutShort(c net.Conn) bool {
+	l, ok := c.(*lingerConn)
+	return ok && l.ended.Load()
 }
 
 // linger has the connection's Close wait, within bounds, for the client to

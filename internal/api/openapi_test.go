@@ -16,8 +16,10 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"pushd/internal/api"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/offline"
 	"pushd/internal/push"
 )
 
@@ -38,7 +40,12 @@ func TestEveryRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
 }
 
 func TestEveryPublicRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
-	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{Chat: chat.New(chat.Ports{}, chat.Options{})}))
+	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{
+		Chat:    chat.New(chat.Ports{}, chat.Options{}),
+		Files:   newFiles(t).service,
+		Offline: &offline.Service{},
+		Bots:    &bot.Bots{},
+	}))
 }
 
 func compareRoutes(t *testing.T, description []byte, routes []api.Route) {
@@ -85,6 +92,8 @@ type described struct {
 func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	huge := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 1<<20) + `"}}`
 	fat := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 65<<10) + `"}}`
+	f := newAdmin(t)
+	someFile := f.files.upload(t, "alice", "a.txt", "some text").ID
 	cases := []described{
 		{
 			name: "push", method: "POST", path: "/api/push", key: pushKey, status: 200, says: `"offline":["bob"]`,
@@ -159,6 +168,27 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "group delete", method: "DELETE", path: "/api/groups/team", key: adminKey, status: 204},
 		{name: "group delete again", method: "DELETE", path: "/api/groups/team", key: adminKey, status: 404},
 
+		{name: "topics", method: "GET", path: "/api/topics?limit=7", key: readKey, status: 200, says: `{"topics":[{"topic":"room","subscribers":7}]}`},
+		{name: "topics bad limit", method: "GET", path: "/api/topics?limit=x", key: readKey, malformed: true, status: 400, says: "limit must be an integer"},
+		{name: "topics bad cursor", method: "GET", path: "/api/topics?cursor=$x", key: readKey, status: 400, says: "cursor"},
+		{name: "topics with another scope", method: "GET", path: "/api/topics", key: pushKey, status: 403},
+		{name: "topic", method: "GET", path: "/api/topics/room", key: readKey, status: 200, says: `{"topic":"room","subscribers":0,"offset":2,"epoch":"e1","first":1}`},
+		{name: "topic, nobody", method: "GET", path: "/api/topics/none", key: readKey, status: 404, says: "nobody is in topic none"},
+		{name: "topic, the server's own", method: "GET", path: "/api/topics/$presence", key: readKey, status: 400, says: "$"},
+		{name: "topic users", method: "GET", path: "/api/topics/a%2Fb/users?limit=1", key: readKey, status: 200, says: `"next_cursor":"alice"`},
+		{name: "topic users, next page", method: "GET", path: "/api/topics/room/users?cursor=alice", key: adminKey, status: 200, says: `"users":[{"user":"bob"`},
+		{name: "topic users bad cursor", method: "GET", path: "/api/topics/room/users?cursor=a%20b", key: readKey, status: 400, says: "cursor"},
+		{name: "topic history", method: "GET", path: "/api/topics/room/history?after=1&limit=5", key: readKey, status: 200, says: `"messages":[{"Module":"push","Action":"Message","Data":{}}],"more":false`},
+		{name: "topic history, none", method: "GET", path: "/api/topics/news/history", key: readKey, status: 404, says: "topics.history"},
+		{name: "topic history bad offset", method: "GET", path: "/api/topics/room/history?after=-1", key: readKey, malformed: true, status: 400, says: "after must be a number that is not negative"},
+		{name: "push to a topic with a history", method: "POST", path: "/api/push", key: pushKey, status: 200, says: `"topics":[{"topic":"room","offset":3,"epoch":"e1"}]`, body: `{"topics":["room"],"message":{}}`},
+		{name: "file", method: "GET", path: "/api/files/" + someFile, key: adminKey, status: 200, says: `"owner":"alice"`},
+		{name: "file with another scope", method: "GET", path: "/api/files/" + someFile, key: readKey, status: 403, says: "admin"},
+		{name: "file unknown", method: "GET", path: "/api/files/x", key: adminKey, status: 404, says: "no file"},
+		{name: "file delete with another scope", method: "DELETE", path: "/api/files/" + someFile, key: pushKey, status: 403, says: "admin"},
+		{name: "file delete", method: "DELETE", path: "/api/files/" + someFile, key: adminKey, status: 204},
+		{name: "file delete again", method: "DELETE", path: "/api/files/" + someFile, key: adminKey, status: 404},
+
 		{name: "health", method: "GET", path: "/healthz", status: 200, says: `{"status":"ok"}`},
 		{name: "ready", method: "GET", path: "/readyz", status: 200, says: `{"status":"ready"}`},
 		{name: "check", method: "GET", path: "/debug/check", key: adminKey, status: 200, says: `{"consistent":true,"quiet":true}`},
@@ -183,7 +213,6 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "symbol", method: "GET", path: "/debug/pprof/symbol?0x1", key: adminKey, status: 200, says: "num_symbols"},
 	}
 
-	f := newAdmin(t)
 	f.node.deliver = func(ctx context.Context, to push.Target) (push.Receipt, error) {
 		if len(to.Users) > 0 {
 			switch to.Users[0] {

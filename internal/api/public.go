@@ -14,9 +14,12 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pushd/internal/account"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/files"
 	"pushd/internal/metrics"
+	"pushd/internal/offline"
 )
 
 // PublicOptions are the knobs of a Public; the zero value of each works.
@@ -44,7 +47,10 @@ type Users interface {
 
 // Services are what a public door can offer; what is nil is not there.
 type Services struct {
-	Chat *chat.Service
+	Chat    *chat.Service
+	Files   *files.Service
+	Offline *offline.Service
+	Bots    *bot.Bots
 }
 
 const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -95,12 +101,26 @@ func userRoutes(s Services) []route {
 		routes = append(routes, chatRoutes(s.Chat)...)
 		routes = append(routes, groupRoutes(s.Chat)...)
 	}
+	if s.Files != nil {
+		routes = append(routes, fileRoutes(s.Files)...)
+	}
+	if s.Offline != nil {
+		routes = append(routes, pushTokenRoutes(s.Offline)...)
+	}
+	if s.Bots != nil {
+		routes = append(routes, botRoutes(s.Bots)...)
+	}
 	return routes
 }
 
-// authenticate finds out whose token a request came with.
-func (p *Public) authenticate(r *request) error {
-	scheme, token, _ := bytes.Cut(r.http.Request.Header.Peek("Authorization"), []byte(" "))
+// authenticate finds out whose token a request came with, or whose link.
+func (p *Public) authenticate(r *request) (err error) {
+	header := r.http.Request.Header.Peek("Authorization")
+	if len(header) == 0 && r.route.link != nil {
+		r.identity, err = r.route.link(r)
+		return err
+	}
+	scheme, token, _ := bytes.Cut(header, []byte(" "))
 	if !bytes.EqualFold(scheme, []byte("Bearer")) || len(token) == 0 {
 		return codec.Errorf(codec.CodeUnauthorized, "a token is needed: Authorization: Bearer <token>")
 	}
@@ -121,7 +141,7 @@ func (p *Public) cors(r *request) bool {
 	allowed := origin != "" && p.allow(origin, string(r.http.Host()))
 	if allowed {
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
+		h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, ETag, Content-Range, Content-Disposition")
 	}
 	if string(r.http.Method()) != fasthttp.MethodOptions {
 		return false
@@ -131,7 +151,7 @@ func (p *Public) cors(r *request) bool {
 		h.Set("Allow", publicMethods)
 		if allowed {
 			h.Set("Access-Control-Allow-Methods", publicMethods)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id, Range, If-Range")
 			h.Set("Access-Control-Max-Age", "600")
 		}
 		r.http.SetStatusCode(fasthttp.StatusNoContent)
@@ -210,13 +230,14 @@ func consoleType(name string) string {
 }
 
 // consolePolicy lets the page load and reach its own host only. Not every
-// browser takes 'self' to include ws: and wss:, so those are written out.
+// browser takes 'self' to include ws: and wss:, so those are written out. What
+// blob: names is what the user chose and is about to send.
 func consolePolicy(host string) string {
 	connect := "'self'"
 	if plainHost(host) {
 		connect += " ws://" + host + " wss://" + host
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src " + connect +
 		"; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 

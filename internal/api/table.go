@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"pushd/internal/account"
 	"pushd/internal/codec"
 )
 
@@ -17,6 +19,11 @@ type route struct {
 	handle       handler
 	open         bool // needs no credentials
 	logged       bool // at Info; what monitors ask every few seconds is not
+
+	timeout time.Duration // of the work, and of a body that it streams; requestTimeout if 0
+	// link tells whose request it is when no Authorization header does; no other way
+	// if nil.
+	link func(*request) (account.Identity, error)
 }
 
 // table finds routes by method and path. Paths are matched as they were sent,

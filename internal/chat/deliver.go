@@ -69,22 +69,22 @@ func (s *Service) spreadSingle(ctx context.Context, m Message, peer, except stri
 
 // spreadTo delivers to one user, who is not the sender.
 func (s *Service) spreadTo(ctx context.Context, m Message, user string, f codec.Frame) error {
-	away := false
-	var err error
-	if m.OneDevice {
-		s.alone.sent(m.Conv, user, m.Seq)
-		var session string
-		session, err = s.deliver.ToOneDevice(ctx, user, f)
-		away = session == "" && err == nil
-	} else {
-		var offline []string
-		offline, err = s.deliver.ToUsers(ctx, []string{user}, "", f)
-		away = len(offline) > 0
-	}
+	away, err := s.toOne(ctx, m, user, f)
 	if away && s.offline != nil {
 		s.offline.Missed(m, []string{user})
 	}
 	return err
+}
+
+// toOne tells whether the user has no session.
+func (s *Service) toOne(ctx context.Context, m Message, user string, f codec.Frame) (away bool, err error) {
+	if m.OneDevice {
+		s.alone.sent(m.Conv, user, m.Seq)
+		session, err := s.deliver.ToOneDevice(ctx, user, f)
+		return session == "" && err == nil, err
+	}
+	offline, err := s.deliver.ToUsers(ctx, []string{user}, "", f)
+	return len(offline) > 0, err
 }
 
 // reach pushes to every session of everybody in a conversation, except one.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -227,11 +228,13 @@ func (s *Service) draftAs(id account.Identity, r SendAsRequest) (d Draft, err er
 
 // fingerprint is one short name for several strings.
 func fingerprint(parts ...string) string {
-	sum := sha256.New()
+	var whole []byte
 	for _, p := range parts {
-		fmt.Fprintf(sum, "%d:%s", len(p), p)
+		whole = append(strconv.AppendInt(whole, int64(len(p)), 10), ':')
+		whole = append(whole, p...)
 	}
-	return hex.EncodeToString(sum.Sum(nil)[:16])
+	sum := sha256.Sum256(whole)
+	return hex.EncodeToString(sum[:16])
 }
 
 // whereAs is where for backends.

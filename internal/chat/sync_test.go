@@ -30,12 +30,12 @@ func TestSync(t *testing.T) {
 		for _, m := range c.Messages {
 			line += " " + m.Text
 		}
-		got = append(got, fmt.Sprint(line, " ", c.Reset, c.Earlier, c.More, c.Cursor, c.Unread))
+		got = append(got, fmt.Sprint(line, " reset ", c.Reset, " earlier ", c.Earlier, " more ", c.More, " ", c.Cursor, " ", c.Unread))
 		cursors[c.Conv] = c.Cursor
 	}
 	want := []string{
-		"b:all for all true false false {1 0} 1", "g:team t1 t2 true true false {3 0} 3",
-		"n:bob for bob true false false {1 0} 1", "s:alice:bob a1 a2 true true false {3 0} 3",
+		"b:all for all reset true earlier false more false {1 0} 1", "g:team t1 t2 reset true earlier true more false {3 0} 3",
+		"n:bob for bob reset true earlier false more false {1 0} 1", "s:alice:bob a1 a2 reset true earlier true more false {3 0} 3",
 	}
 	if !slices.Equal(got, want) || !rep.Whole || rep.NextCursor != "" || rep.Time != w.clock.UnixMilli() {
 		t.Errorf("got %q, whole %v\nwant %q", got, rep.Whole, want)
@@ -123,8 +123,8 @@ func TestSyncTellsWhatIsGone(t *testing.T) {
 	}
 	// Who comes back sees what was said since, and where that begins.
 	w.say("alice", "group:g1", "while he was out")
-	w.store.SetGroup("g1", func(_ *chat.GroupInfo, m map[string]*chat.Member, max uint64) {
-		m["bob"] = &chat.Member{User: "bob", Role: chat.RoleMember, JoinSeq: max}
+	w.store.SetGroup("g1", func(_ *chat.GroupInfo, m map[string]*chat.Member, last uint64) {
+		m["bob"] = &chat.Member{User: "bob", Role: chat.RoleMember, JoinSeq: last}
 	})
 	rep = ok(w.Sync(t.Context(), as("bob"), chat.SyncRequest{Cursors: map[string]chat.Mark{"g:g1": {}}}))(t)
 	c := rep.Conversations[slices.IndexFunc(rep.Conversations, func(c chat.Synced) bool { return c.Conv == "g:g1" })]

@@ -18,6 +18,8 @@ import (
 	"go.uber.org/goleak"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
+	"pushd/internal/chat/chattest"
 	"pushd/internal/gateway"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
@@ -35,6 +37,7 @@ type node struct {
 	*gateway.Gateway
 	t       *testing.T
 	push    *push.Service
+	chat    *chat.Service // nil without a store
 	metrics *metrics.Metrics
 	url     string
 	down    bool // the test has shut the gateway down itself
@@ -46,6 +49,8 @@ type setup struct {
 	verifier  gateway.Verifier
 	modules   []gateway.Module
 	lifecycle gateway.Lifecycle
+	chat      *chattest.Store  // the store of a chat service; there is none if nil
+	services  gateway.Services // Push, Chat and Lifecycle are set by start
 }
 
 func start(t *testing.T, o setup) *node {
@@ -62,12 +67,19 @@ func start(t *testing.T, o setup) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := push.New(push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}, platforms, o.push)
+	ports := push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}
+	var messages *chat.Service
+	if o.chat != nil {
+		messages = chat.New(chat.Ports{Store: o.chat, Deliverer: g}, chat.Options{})
+		ports.Durable = messages
+	}
+	service := push.New(ports, platforms, o.push)
 	service.Start()
-	if err := g.Listen(context.Background(), "127.0.0.1:0", gateway.Services{Push: service, Lifecycle: o.lifecycle}, o.modules...); err != nil {
+	o.services.Push, o.services.Chat, o.services.Lifecycle = service, messages, o.lifecycle
+	if err := g.Listen(context.Background(), "127.0.0.1:0", o.services, o.modules...); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{Gateway: g, t: t, push: service, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}
+	n := &node{Gateway: g, t: t, push: service, chat: messages, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()

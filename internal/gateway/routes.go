@@ -4,7 +4,10 @@ import (
 	"context"
 
 	"pushd/internal/account"
+	"pushd/internal/bot"
 	"pushd/internal/chat"
+	"pushd/internal/files"
+	"pushd/internal/offline"
 	"pushd/internal/push"
 	"pushd/internal/router"
 )
@@ -21,8 +24,11 @@ type Module func(*Table, *push.Service)
 
 // Services are what clients reach through the table; what is nil is not there.
 type Services struct {
-	Push *push.Service // required
-	Chat *chat.Service
+	Push    *push.Service // required
+	Chat    *chat.Service
+	Files   *files.Service
+	Offline *offline.Service
+	Bots    *bot.Bots
 	// Lifecycle takes part in logins; nobody does if nil.
 	Lifecycle Lifecycle
 }
@@ -52,6 +58,8 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 		"Subscribe":   Serve(p.Subscribe).Inline(),
 		"Unsubscribe": Serve(p.Unsubscribe).Inline(),
 		"Publish":     Serve(p.Publish).Inline(),
+		"History":     Serve(p.History).Inline(),
+		"Presence":    Serve(p.TopicPresence).Inline(),
 	})
 	t.Register("presence", Handlers{
 		"Online":      Serve(p.PresenceOnline).Inline(),
@@ -105,6 +113,25 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 			"Block":   Serve(c.FriendBlock),
 			"List":    Serve(c.FriendList),
 		})
+	}
+	if f := services.Files; f != nil {
+		// The bytes themselves go over HTTP.
+		t.Register("file", Handlers{
+			"Info":   Serve(f.Info),
+			"Link":   Serve(f.Link),
+			"Links":  Serve(f.Links),
+			"List":   Serve(f.List),
+			"Delete": Serve(f.Delete),
+		})
+	}
+	if services.Offline != nil {
+		t.Register("push", Handlers{
+			"Register":   Serve(services.Offline.Register),
+			"Unregister": Serve(services.Offline.Unregister),
+		})
+	}
+	if services.Bots != nil {
+		t.Register("bot", Handlers{"List": Serve(services.Bots.List).Inline()})
 	}
 	for _, m := range modules {
 		m(t, p)

@@ -91,7 +91,7 @@ func TestRefusalIsNoFailure(t *testing.T) {
 	h, _ := newHooks(t, hooks.Options{URL: b.url, Events: asked, Allow: true})
 	wantCode(t, h.BeforeSend(t.Context(), hello()), 403, "no")
 	wantCode(t, h.LoginHook(t.Context(), alice), 403, "no")
-	if got := b.calls[1]; got.Type != "user.before_login" || string(got.Data) != `{"user":"alice","platform":"android","app":"shop","device":"d1"}` {
+	if got := b.calls[1]; got.Type != "user.before_login" || string(got.Data) != `{"user":"alice","platform":"android","app":"shop","device":"d1","address":"192.0.2.1"}` {
 		t.Errorf("asked %+v %s", got, got.Data)
 	}
 }

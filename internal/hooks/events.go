@@ -86,7 +86,8 @@ type session struct {
 	Session  string `json:"session,omitempty"` // of Logout: there is none yet before that
 	App      string `json:"app,omitempty"`
 	Device   string `json:"device,omitempty"`
-	Reason   string `json:"reason,omitempty"` // of Logout
+	Address  string `json:"address,omitempty"` // the client's, without port
+	Reason   string `json:"reason,omitempty"`  // of Logout
 }
 
 // loss is the data of Lost.
@@ -95,8 +96,12 @@ type loss struct {
 }
 
 func (h *Hooks) session(id account.Identity, reason string) session {
-	return session{
+	s := session{
 		User: id.User, Platform: h.platforms.Name(id.Platform), Session: id.Session,
 		App: id.App, Device: id.Device, Reason: reason,
 	}
+	if id.Address.IsValid() {
+		s.Address = id.Address.String()
+	}
+	return s
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -140,4 +141,4 @@ func hello() *chat.Draft {
 	return &chat.Draft{ID: "m1", Conv: "s:alice:bob", From: "alice", Body: chat.Body{Type: "text", Text: "hi"}, Mention: []string{"bob"}}
 }
 
-var alice = account.Identity{User: "alice", Platform: 2, Device: "d1", App: "shop"}
+var alice = account.Identity{User: "alice", Platform: 2, Device: "d1", App: "shop", Address: netip.MustParseAddr("192.0.2.1")}

@@ -44,8 +44,8 @@ func TestTold(t *testing.T) {
 		"server.started":  `{}`,
 		"message.sent":    message,
 		"message.offline": `{"message":` + message + `,"users":["bob"]}`,
-		"user.login":      `{"user":"alice","platform":"android","app":"shop","device":"d1"}`,
-		"user.logout":     `{"user":"alice","platform":"android","session":"s9","app":"shop","device":"d1","reason":"no_heartbeat"}`,
+		"user.login":      `{"user":"alice","platform":"android","app":"shop","device":"d1","address":"192.0.2.1"}`,
+		"user.logout":     `{"user":"alice","platform":"android","session":"s9","app":"shop","device":"d1","address":"192.0.2.1","reason":"no_heartbeat"}`,
 		"server.stopped":  `{}`,
 	}
 	if err := h.Shutdown(t.Context()); err != nil {

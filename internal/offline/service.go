@@ -195,6 +195,9 @@ func (s *Service) forget(ctx context.Context, gone []Token) {
 
 // title is what the sender is called.
 func (s *Service) title(ctx context.Context, m chat.Message) string {
+	if strings.HasPrefix(m.From, "$") {
+		return "" // the server itself; the app has a name of its own
+	}
 	if s.ports.Names != nil && m.From != "" {
 		// A notification without the name is better than none.
 		if users, err := s.ports.Names.Users(ctx, []string{m.From}); err == nil && len(users) == 1 && users[0].Name != "" {

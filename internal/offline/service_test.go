@@ -55,12 +55,13 @@ func TestText(t *testing.T) {
 		{"a picture", offline.Options{}, "alice", chat.Body{Type: "img"}, "Alice B.: [image]"},
 		{"a file", offline.Options{}, "alice", chat.Body{Type: "file", Name: "a.pdf"}, "Alice B.: [file] a.pdf"},
 		{"custom", offline.Options{}, "alice", chat.Body{Type: "custom"}, "Alice B.: New message"},
+		{"the server speaks", offline.Options{}, "$server", chat.Body{Type: "notice"}, ": New message"},
 		{"no name to be had", offline.Options{}, "nobody", chat.Body{Type: "text", Text: "hi"}, "nobody: hi"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := &wall{}
 			s := newService(t, &shelf{tokens: tokensOf("bob")}, w, c.o)
-			s.Missed(chat.Message{Conv: "s:a:b", From: c.from, Body: c.body}, []string{"bob"})
+			s.Missed(chat.Message{Conv: "n:bob", From: c.from, Body: c.body}, []string{"bob"})
 			if err := s.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}

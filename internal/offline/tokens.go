@@ -64,10 +64,9 @@ func (s *Service) Register(ctx context.Context, id account.Identity, r RegisterR
 	if !plain(device, maxDevice) {
 		return RegisterReply{}, badDevice()
 	}
-	// The strings may point into a client's frame, which will be overwritten.
 	t := Token{
-		User: strings.Clone(id.User), Device: strings.Clone(device), Provider: strings.Clone(r.Provider),
-		Platform: s.opts.Platforms.Name(platform), Token: strings.Clone(r.Token), Time: s.opts.Clock().UnixMilli(),
+		User: id.User, Device: device, Provider: r.Provider,
+		Platform: s.opts.Platforms.Name(platform), Token: r.Token, Time: s.opts.Clock().UnixMilli(),
 	}
 	if err := s.ports.Tokens.PutPushToken(ctx, t, s.opts.PerUser); err != nil {
 		return RegisterReply{}, err

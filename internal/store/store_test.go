@@ -26,15 +26,15 @@ var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
 }{
-	{"Append", storetest.Append},
-	{"Together", storetest.Together},
-	{"Pages", storetest.Pages},
-	{"Changes", storetest.Changes},
-	{"Expiry", storetest.Expiry},
-	{"Heads", storetest.Heads},
-	{"Moved", storetest.Moved},
-	{"Marks", storetest.Marks},
-	{"Search", storetest.Search},
+	{"users", storetest.Users},
+	{"external users", storetest.ExternalUsers},
+	{"user pages", storetest.UserPages},
+	{"deleted users", storetest.DeletedUsers},
+	{"inherited groups", storetest.InheritedGroups},
+	{"grants", storetest.Grants},
+	{"rotation", storetest.Rotation},
+	{"revocations", storetest.Revocations},
+	{"revocation order", storetest.RevocationOrder},
 	{"Groups", storetest.Groups},
 	{"GroupLists", storetest.GroupLists},
 	{"Members", storetest.Members},
@@ -44,6 +44,16 @@ var suites = []struct {
 	{"Friends", storetest.Friends},
 	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
+	{"Files", storetest.Files},
+	{"Append", storetest.Append},
+	{"Together", storetest.Together},
+	{"Pages", storetest.Pages},
+	{"Changes", storetest.Changes},
+	{"Expiry", storetest.Expiry},
+	{"Heads", storetest.Heads},
+	{"Moved", storetest.Moved},
+	{"Marks", storetest.Marks},
+	{"Search", storetest.Search},
 }
 
 func TestSuites(t *testing.T) {

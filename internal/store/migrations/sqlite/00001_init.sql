@@ -36,6 +36,7 @@ CREATE TABLE revocations (
     before   BIGINT NOT NULL,
     expires  BIGINT NOT NULL
 );
+CREATE INDEX revocations_expires ON revocations (expires);
 
 CREATE TABLE conversations (
     id        INTEGER PRIMARY KEY,
@@ -156,6 +157,39 @@ CREATE TABLE friends (
     blocked BOOLEAN NOT NULL DEFAULT FALSE,
     since   BIGINT  NOT NULL,
     PRIMARY KEY ("user", other)
+) WITHOUT ROWID;
+CREATE INDEX friends_other ON friends (other);
+
+-- What users uploaded; the bytes are elsewhere, under the id. state: 0 uploading, its size
+-- is what is reserved; 1 whole; 2 condemned, to be erased.
+CREATE TABLE files (
+    id       TEXT PRIMARY KEY,
+    owner    TEXT     NOT NULL, -- empty once the user is deleted
+    name     TEXT     NOT NULL,
+    type     TEXT     NOT NULL,
+    size     BIGINT   NOT NULL,
+    width    INTEGER  NOT NULL DEFAULT 0,
+    height   INTEGER  NOT NULL DEFAULT 0,
+    duration INTEGER  NOT NULL DEFAULT 0,
+    thumb    TEXT     NOT NULL DEFAULT '',
+    state    SMALLINT NOT NULL DEFAULT 0,
+    attached BOOLEAN  NOT NULL DEFAULT FALSE,
+    created  BIGINT   NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX files_owner ON files (owner, id);
+CREATE INDEX files_loose ON files (created) WHERE state <> 1 OR NOT attached;
+
+-- Bytes that count for a user's quota.
+CREATE TABLE file_usage (
+    "user" TEXT PRIMARY KEY,
+    bytes  BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- Which conversations may read a file, by key: it is linked before the first message makes the conversation.
+CREATE TABLE file_links (
+    file TEXT NOT NULL,
+    conv TEXT NOT NULL,
+    PRIMARY KEY (file, conv)
 ) WITHOUT ROWID;
 
 CREATE TABLE push_tokens (

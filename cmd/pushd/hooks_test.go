@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pushd/internal/account"
+	"pushd/internal/bot"
+	"pushd/internal/chat"
+	"pushd/internal/codec"
+	"pushd/internal/metrics"
+	"pushd/internal/offline"
+	"pushd/internal/webhook"
+)
+
+const hookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+func TestBackendOptions(t *testing.T) {
+	const one = "bots:\n  - {name: weather, url: 'https://bots.example/w', secret: " + hookSecret + ", about: Tells it., commands: [a, b c], timeout: 3s}\n"
+	cfg, err := loadWith(t, one, nil, "--hooks.url=https://shop.example/hook", "--hooks.events=message.sent,User.Login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []BotConfig{{"weather", "https://bots.example/w", hookSecret, "Tells it.", []string{"a", "b c"}, 3 * time.Second}}
+	if !reflect.DeepEqual(cfg.Bots, want) {
+		t.Errorf("got %+v", cfg.Bots)
+	}
+	if !slices.Equal(cfg.Hooks.Events, []string{"message.sent", "user.login"}) {
+		t.Errorf("events %v", cfg.Hooks.Events)
+	}
+	if o, _ := byKey(optionTable(), "bots"); strings.Contains(cfg.text(o), "MfKQ") || !strings.Contains(cfg.text(o), "weather") {
+		t.Errorf("shown as %s", cfg.text(o))
+	}
+	for _, c := range []struct {
+		name, file string
+		args       []string
+		want       []string // parts of the error of load or Check; none is accepted
+	}{
+		{"loopback without a secret", "", []string{"--hooks.url=http://127.0.0.1:9/x"}, nil},
+		{"https without a secret", "", []string{"--offline.gateway=https://push.example/x"}, nil},
+		{"http with a secret", "", []string{"--hooks.url=http://shop.example/x", "--hooks.secret=" + hookSecret}, nil},
+		{"two secrets", "", []string{"--hooks.url=https://shop.example/x", "--hooks.secret=" + hookSecret + " " + webhook.NewSecret()}, nil},
+		{"http without a secret", "", []string{"--hooks.url=http://shop.example/x"}, []string{"hooks.url (flag --hooks.url)", "https", "keys webhook"}},
+		{"the gateway likewise", "", []string{"--offline.gateway=http://10.0.0.1/x"}, []string{"offline.gateway", "https"}},
+		{"a bot likewise", "bots: [{name: x, url: 'http://10.0.0.1/x'}]\n", nil, []string{"bots entry 1", "https"}},
+		{"a secret in another form", "", []string{"--hooks.secret=hunter2"}, []string{"hooks.url", "whsec_"}},
+		{"an address with a password", "", []string{"--hooks.url=https://a:b@shop.example"}, []string{"hooks.url", "no user, password"}},
+		{"another scheme", "", []string{"--offline.gateway=ftp://x"}, []string{"https:// or http://"}},
+		{"an event that isn't", "", []string{"--hooks.events=message.read"}, []string{"hooks.events", `"message.read"`, "message.sent"}},
+		{"a bot without anything", "bots: [{}]\n", nil, []string{"entry 1", "bot's name", "has no url"}},
+		{"two bots of one name", "bots: [{name: a, url: 'https://x'}, {name: a, url: 'https://y'}]\n", nil, []string{"entry 2", "taken by entry 1"}},
+		{"a bot that is built in", "bots: [{name: echo, url: 'https://x'}]\n", nil, []string{"taken by what is built in"}},
+		{"a bot's typo", "bots: [{nmae: a}]\n", nil, []string{"entry 1", `"nmae"`, "did you mean name?"}},
+		{"a bot's address", "bots: [{name: a, url: here}]\n", nil, []string{"entry 1", "url: accepted is"}},
+		{"a bot's timeout", "bots: [{name: a, url: 'https://x', timeout: 1h}]\n", nil, []string{"entry 1", "timeout: accepted is 100ms to 5m"}},
+		{"no list of bots", "bots: {name: a}\n", nil, []string{"bots", "list"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, err := loadWith(t, c.file, nil, c.args...)
+			if err == nil {
+				err = cfg.Check()
+			}
+			if len(c.want) == 0 && err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range c.want {
+				if err == nil || !strings.Contains(err.Error(), part) {
+					t.Errorf("got %v, want %q in it", err, part)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the secret is in the error: %v", err)
+			}
+		})
+	}
+	cfg, err = loadWith(t, "", nil, "--hooks.url=http://shop.example/x", "--hooks.secret="+hookSecret, "--offline.gateway=https://x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	warnings := strings.Join(cfg.Warnings(), "\n")
+	for _, part := range []string{"hooks.url is plain http", "offline.gateway has no secret", "--hooks.secret on the command line"} {
+		if !strings.Contains(warnings, part) {
+			t.Errorf("no warning says %q:\n%s", part, warnings)
+		}
+	}
+}
+
+// outside is every program that the server may call, in one.
+type outside struct {
+	mu     sync.Mutex
+	bodies []string
+	refuse bool
+}
+
+func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.bodies = append(o.bodies, r.URL.Path+" "+string(body))
+	if r.Header.Get("webhook-signature") == "" {
+		w.WriteHeader(401)
+	}
+	if o.refuse && strings.Contains(string(body), `"type":"user.before_login"`) {
+		io.WriteString(w, `{"action":"refuse","message":"not you"}`)
+	}
+}
+
+func (o *outside) all() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Join(o.bodies, "\n")
+}
+
+// phonebook has one token for everybody.
+type phonebook struct{ offline.Tokens }
+
+func (phonebook) PushTokens(_ context.Context, users []string) ([]offline.Token, error) {
+	return []offline.Token{{User: users[0], Device: "d", Provider: "fcm", Platform: "ios", Token: "t"}}, nil
+}
+
+// first is another part of logins.
+type first struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (f *first) say(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.said = append(f.said, text)
+}
+
+func (f *first) Entering(_ context.Context, id account.Identity) (int, error) {
+	f.say("entering " + id.User)
+	if id.User == "mallory" {
+		return 0, codec.Errorf(codec.CodeForbidden, "disabled")
+	}
+	return 3, nil
+}
+
+func (f *first) Renewing(_ context.Context, id account.Identity) (int, error) {
+	f.say("renewing " + id.User)
+	return 4, nil
+}
+func (f *first) Left(id account.Identity, reason string) { f.say("left " + id.User + " " + reason) }
+
+func TestBackends(t *testing.T) {
+	o := &outside{refuse: true}
+	server := httptest.NewServer(o)
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(hookSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := loadWith(t, "bots: [{name: weather, url: '"+server.URL+"/bot', secret: '@"+file+"'}]\n", nil,
+		"--hooks.url="+server.URL+"/hook", "--hooks.secret=@"+file, "--offline.gateway="+server.URL+"/push", "--offline.secret=@"+file,
+		"--hooks.events=user.before_login,user.login,user.logout,server.started,server.stopped,message.sent", "--node=n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	platforms, err := account.NewPlatforms(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan bot.Answer, 10)
+	b, err := newBackends(cfg, platforms, backendPorts{Tokens: phonebook{}, Send: func(_ context.Context, a bot.Answer) error {
+		said <- a
+		return nil
+	}}, metrics.New(1), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Started()
+	f := &first{}
+	logins := b.Lifecycle(f)
+	ctx := t.Context()
+	if _, err := logins.Entering(ctx, account.Identity{User: "mallory", Platform: 1}); codec.AsError(err) == nil || codec.AsError(err).Msg != "disabled" {
+		t.Error(err)
+	}
+	if _, err := logins.Entering(ctx, account.Identity{User: "eve", Platform: 1}); codec.AsError(err) == nil || codec.AsError(err).Msg != "not you" {
+		t.Error(err)
+	}
+	o.mu.Lock()
+	o.refuse = false
+	o.mu.Unlock()
+	alice := account.Identity{User: "alice", Platform: 1}
+	if unread, err := logins.Entering(ctx, alice); err != nil || unread != 3 {
+		t.Error(unread, err)
+	}
+	if unread, err := logins.Renewing(ctx, alice); err != nil || unread != 4 {
+		t.Error(unread, err)
+	}
+	logins.Left(alice, "peer_gone")
+	if got, want := strings.Join(f.said, ", "), "entering mallory, entering eve, left eve refused, entering alice, renewing alice, left alice peer_gone"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	m := chat.Message{ID: "m1", Conv: "s:alice:bob", From: "alice", Body: chat.Body{Type: "text", Text: "hi"}}
+	b.ChatHooks().AfterSend(m)
+	b.ChatOffline().Missed(m, []string{"bob"})
+	b.Bots.Said(m, "weather")
+	b.Bots.Said(m, "echo")
+	if err := b.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if a := <-said; a.From != "bot:echo" || a.Body.Text != "hi" {
+		t.Errorf("%+v", a)
+	}
+	all := o.all()
+	for _, part := range []string{
+		`"type":"server.started"`, `"type":"user.before_login"`, `"type":"user.login"`, `"type":"user.logout"`, `"type":"message.sent"`,
+		`"type":"server.stopped"`, `/push {"type":"notifications"`, `/bot {"type":"bot.message"`, `"node":"n1"`,
+	} {
+		if !strings.Contains(all, part) {
+			t.Errorf("nobody was sent %s:\n%s", part, all)
+		}
+	}
+	if strings.Contains(all, "mallory") || strings.Count(all, `"type":"user.login"`) != 1 {
+		t.Errorf("too much was said:\n%s", all)
+	}
+	for _, body := range o.bodies {
+		if _, text, _ := strings.Cut(body, " "); !json.Valid([]byte(text)) {
+			t.Errorf("not JSON: %s", text)
+		}
+	}
+}
+
+func TestNoBackends(t *testing.T) {
+	cfg, err := loadWith(t, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := newBackends(cfg, nil, backendPorts{}, metrics.New(1), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.ChatHooks() != nil || b.ChatOffline() != nil || b.Lifecycle(nil) != nil || b.Offline != nil {
+		t.Error("something is there that nobody asked for")
+	}
+	b.Started()
+	if err := b.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, o := range []string{"hooks.url", "offline.gateway"} {
+		key := strings.Replace(strings.Replace(o, "url", "secret", 1), "gateway", "secret", 1)
+		cfg, err := loadWith(t, "", nil, "--"+o+"=https://x", "--"+key+"=@/nonexistent/secret")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newBackends(cfg, nil, backendPorts{Tokens: phonebook{}}, metrics.New(1), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// TestBotsAnswerThroughChat is the way of an answer into its conversation.
+func TestBotsAnswerThroughChat(t *testing.T) {
+	var service *chat.Service
+	send := answerThrough(func() *chat.Service { return service })
+	service = chat.New(chat.Ports{}, chat.Options{})
+	err := send(t.Context(), bot.Answer{From: "bot:echo", Conv: "nonsense", Body: chat.Body{Type: "text", Text: "x"}})
+	if e := codec.AsError(err); e == nil || e.Code != codec.CodeMalformed && e.Code != codec.CodeNotFound {
+		t.Errorf("got %v", err)
+	}
+}

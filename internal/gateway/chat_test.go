@@ -1,0 +1,254 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pushd/internal/chat"
+	"pushd/internal/chat/chattest"
+	"pushd/internal/codec"
+	"pushd/internal/gateway"
+	"pushd/internal/hub"
+	"pushd/internal/push"
+)
+
+// TestChat is the way of messages through the real door.
+func TestChat(t *testing.T) {
+	n := start(t, setup{chat: chattest.NewStore()})
+	alice, phone, bob := n.login("alice", "web"), n.login("alice", "ios"), n.login("bob", "web")
+	r := alice.ok("chat", "Send", `{"to":"user:bob","type":"text","text":"hi","client_id":"c-1"}`)
+	if r["conv"] != "s:alice:bob" || r["seq"] != 1.0 || r["id"] == "" {
+		t.Error(r)
+	}
+	again := alice.ok("chat", "Send", `{"to":"user:bob","type":"text","text":"hi","client_id":"c-1"}`)
+	if again["id"] != r["id"] || again["duplicate"] != true {
+		t.Error(again)
+	}
+	for _, c := range []*client{phone, bob} {
+		if m := c.pushed("chat", "Message"); m["text"] != "hi" || m["from"] != "alice" || m["seq"] != 1.0 || m["client_id"] != nil {
+			t.Error(m)
+		}
+	}
+	bob.ok("chat", "Delivered", `{"conv":"s:alice:bob","seq":1}`)
+	bob.ok("chat", "Read", `{"to":"user:alice","seq":1}`)
+	for _, c := range []*client{alice, phone} {
+		if m := c.pushed("chat", "Receipt"); m["delivered"] != 1.0 || m["user"] != "bob" {
+			t.Error(m)
+		}
+		if m := c.pushed("chat", "Receipt"); m["read"] != 1.0 {
+			t.Error(m)
+		}
+	}
+	bob.ok("chat", "Typing", `{"to":"user:alice"}`)
+	alice.pushed("chat", "Typing")
+	alice.ok("chat", "Edit", `{"id":"`+fmt.Sprint(r["id"])+`","type":"text","text":"hello"}`)
+	if m := bob.pushed("chat", "Edited"); m["text"] != "hello" || m["rev"] != 1.0 {
+		t.Error(m)
+	}
+	bob.ok("chat", "React", `{"id":"`+fmt.Sprint(r["id"])+`","sign":"👍"}`)
+	alice.pushed("chat", "Reaction")
+	alice.ok("chat", "Recall", `{"id":"`+fmt.Sprint(r["id"])+`"}`)
+	bob.pushed("chat", "Recalled")
+	h := bob.ok("chat", "History", `{"conv":"s:alice:bob"}`)
+	if m := h["messages"].([]any)[0].(map[string]any); m["type"] != "recalled" || m["text"] != nil || h["more"] != false {
+		t.Error(h)
+	}
+	if s := bob.ok("chat", "Sync", `{"cursors":{"s:alice:bob":{"seq":1,"rev":2}}}`); s["whole"] != true || len(s["conversations"].([]any)) != 1 {
+		t.Error(s)
+	}
+	for action, data := range map[string]string{
+		"Conversations": `{}`, "Readers": `{"conv":"s:alice:bob","seq":1}`, "Versions": `{"id":"` + fmt.Sprint(r["id"]) + `"}`,
+		"Search": `{"q":"hi"}`, "Delete": `{"conv":"s:alice:bob","seqs":[1]}`, "Hide": `{"conv":"s:alice:bob"}`,
+	} {
+		bob.ok("chat", action, data)
+	}
+	n.login("eve", "web").refused(403, "chat", "History", `{"conv":"s:alice:bob"}`)
+	n.dial().refused(401, "chat", "Send", `{"to":"user:bob","type":"text","text":"hi"}`)
+}
+
+// TestChatGroups: the members of a stored group are loaded when first needed, for
+// messages as for pushes.
+func TestChatGroups(t *testing.T) {
+	store := chattest.NewStore()
+	n := start(t, setup{chat: store})
+	alice, bob, cyd := n.login("alice", "web"), n.login("bob", "web"), n.login("cyd", "web")
+	for _, id := range []string{"team", "other"} {
+		if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: id}, []string{"alice", "bob", "away"}, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice.ok("chat", "Send", `{"to":"group:team","type":"text","text":"hi"}`)
+	if m := bob.pushed("chat", "Message"); m["conv"] != "g:team" {
+		t.Error(m)
+	}
+	n.JoinGroup("team", "cyd")
+	n.LeaveGroup("team", "bob")
+	r, err := n.push.Push(t.Context(), backend, push.PushRequest{Groups: []string{"team", "other", "none"}, Message: push.Message(`{}`)})
+	if err != nil || r.Sessions != 3 {
+		t.Errorf("%+v %v", r, err)
+	}
+	for _, c := range []*client{alice, bob, cyd} {
+		c.pushed("push", "Message")
+	}
+	store.Fail = func(string) error { return codec.Errorf(codec.CodeUnavailable, "the database can't answer now") }
+	n.ForgetGroup("team")
+	if _, err := n.push.Push(t.Context(), backend, push.PushRequest{Groups: []string{"team"}, Message: push.Message(`{}`)}); codec.AsError(err) == nil || codec.AsError(err).Code != 503 {
+		t.Errorf("a push to a group that can't be read: %v", err)
+	}
+}
+
+func TestDurablePush(t *testing.T) {
+	store := chattest.NewStore()
+	n := start(t, setup{chat: store})
+	alice, phone, bob := n.login("alice", "web"), n.login("alice", "ios"), n.login("bob", "web")
+	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team"}, []string{"alice", "bob"}, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	item := push.PushRequest{
+		Users: []string{"alice", "away", "alice"}, Groups: []string{"team"}, Message: push.Message(`{"order":42}`), Durable: true, IdempotencyKey: "k",
+	}
+	r, err := n.push.Push(t.Context(), backend, item)
+	if err != nil || r.Sessions != 5 || r.Users != 3 || !slices.Equal(r.Offline, []string{"away"}) || r.ID == "" {
+		t.Fatalf("%+v %v", r, err)
+	}
+	for c, want := range map[*client]int{alice: 2, phone: 2, bob: 1} {
+		for range want {
+			if m := c.pushed("chat", "Message"); m["from"] != "$server" || m["data"].(map[string]any)["order"] != 42.0 {
+				t.Error(m)
+			}
+		}
+	}
+	b, err := n.push.Broadcast(t.Context(), backend, push.BroadcastRequest{Message: push.Message(`{"all":true}`), Durable: true})
+	if err != nil || b.Sessions != 3 {
+		t.Fatalf("%+v %v", b, err)
+	}
+	for _, c := range []*client{alice, phone, bob} {
+		if m := c.pushed("chat", "Message"); m["conv"] != "b:all" {
+			t.Error(m)
+		}
+	}
+	// Who was away has it all when he comes.
+	away := n.login("away", "web")
+	convs := away.ok("chat", "Sync", `{}`)["conversations"].([]any)
+	if len(convs) != 2 {
+		t.Errorf("%v", convs)
+	}
+}
+
+// TestToOneDevice: the session that was heard from last gets it.
+func TestToOneDevice(t *testing.T) {
+	n := start(t, setup{Options: gateway.Options{Heartbeat: time.Hour}})
+	web, ios := n.login("alice", "web"), n.login("alice", "ios")
+	frame, err := codec.Push("chat", "Message", map[string]int{"seq": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, active := range []*client{web, ios, web} {
+		// The clock of a loop ticks, so being later takes until its next tick.
+		eventually(t, "it goes to the active one", func() bool {
+			active.ok("robot", "Ping", "")
+			session, err := n.ToOneDevice(t.Context(), "alice", frame)
+			if err != nil || session == "" {
+				t.Fatal(session, err)
+			}
+			info, err := n.UserSessions(t.Context(), "alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(info, func(s push.SessionInfo) bool { return s.Session == session })
+			got := web
+			if info[i].Platform == "ios" {
+				got = ios
+			}
+			got.pushed("chat", "Message")
+			return got == active
+		})
+	}
+	if session, err := n.ToOneDevice(t.Context(), "nobody", frame); session != "" || err != nil {
+		t.Error(session, err)
+	}
+}
+
+func TestDeliverer(t *testing.T) {
+	n := start(t, setup{Options: gateway.Options{Hub: hub.Options{MaxGroupMembers: 3}}})
+	web, ios, bob := n.login("alice", "web"), n.login("alice", "ios"), n.login("bob", "web")
+	sessions, err := n.UserSessions(t.Context(), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	except := sessions[0].Session
+	count := 0
+	frame := func() codec.Frame {
+		count++
+		f, err := codec.Push("chat", "Message", map[string]int{"n": count})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	want := func(clients ...*client) {
+		t.Helper()
+		for _, c := range clients {
+			if m := c.pushed("chat", "Message"); m["n"] != float64(count) {
+				t.Errorf("got %v, want %d", m, count)
+			}
+		}
+	}
+	// A sender with one session, which is left out, is not offline for that.
+	off, err := n.ToUsers(t.Context(), []string{"alice", "bob", "away"}, except, frame())
+	if err != nil || !slices.Equal(off, []string{"away"}) {
+		t.Errorf("offline %q, %v", off, err)
+	}
+	want(web, ios)
+	if err := n.ToEveryone(t.Context(), frame()); err != nil {
+		t.Error(err)
+	}
+	want(web, ios, bob)
+	if err := n.ToGroup(t.Context(), "g", "", frame()); codec.AsError(err) == nil || codec.AsError(err).Code != 503 {
+		t.Errorf("to a group that isn't loaded: %v", err)
+	}
+	read := func(users ...string) func() ([]string, error) {
+		return func() ([]string, error) { return users, nil }
+	}
+	if err := n.LoadGroup(t.Context(), "g", read("alice", "bob")); err != nil || !n.Loaded("g") {
+		t.Error(err)
+	}
+	if err := n.ToGroup(t.Context(), "g", except, frame()); err != nil {
+		t.Error(err)
+	}
+	want(web, ios)
+	n.LeaveGroup("g", "alice")
+	if err := n.ToGroup(t.Context(), "g", "", frame()); err != nil {
+		t.Error(err)
+	}
+	want(bob)
+	n.ForgetGroup("g")
+	for name, tc := range map[string]struct {
+		err  error
+		code int
+	}{
+		"too many":  {n.LoadGroup(t.Context(), "g", read("1", "2", "3", "4")), 429},
+		"no name":   {n.LoadGroup(t.Context(), "", nil), 400},
+		"no answer": {n.LoadGroup(t.Context(), "g", func() ([]string, error) { return nil, errors.New("lost") }), 500},
+		"forgotten": {n.LoadGroup(t.Context(), "g", func() ([]string, error) {
+			n.ForgetGroup("g")
+			return nil, nil
+		}), 503},
+		"bad session": {n.ToGroup(context.Background(), "g", "x", nil), 503},
+	} {
+		if e := codec.AsError(tc.err); e == nil || e.Code != tc.code {
+			t.Errorf("%s: %v, want %d", name, tc.err, tc.code)
+		}
+	}
+	if _, err := n.ToUsers(t.Context(), []string{"bob"}, "nonsense", frame()); err == nil || !strings.Contains(err.Error(), "session id") {
+		t.Error(err)
+	}
+	if on := n.Online([]string{"away", "bob", "alice"}); !slices.Equal(on, []string{"bob", "alice"}) {
+		t.Errorf("online %q", on)
+	}
+}
