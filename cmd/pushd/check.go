@@ -147,6 +147,9 @@ func (c *Config) Warnings() []string {
 			out = append(out, fmt.Sprintf("--%s on the command line is visible to every user of this machine; use %s or a value of the form @FILE", key, o.env))
 		}
 	}
+	if c.source("store").layer == layerFlag && c.Store.hasPassword() {
+		out = append(out, "--store on the command line shows its password to every user of this machine; use PUSHD_STORE or a value of the form @FILE")
+	}
 	if c.explicit("max-per-platform") && c.MultiLogin != "allow" {
 		out = append(out, "max-per-platform only counts with multi-login allow; multi-login is "+c.MultiLogin)
 	}

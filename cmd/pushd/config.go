@@ -25,6 +25,8 @@ type Config struct {
 	Node    string `key:"node" default:"" is:"node" usage:"Name of this node in replies, logs and metrics. Empty is the host name."`
 	DataDir string `key:"data-dir" default:"./data" is:"path" usage:"Directory for what the server writes, such as generated keys. It is created with mode 0700 when something has to be written."`
 
+	Store StoreURL `group:"Database" key:"store" default:"" usage:"Where accounts, conversations and groups are kept: sqlite:FILE, a postgres:// address, which several nodes can share, @FILE that holds one of these, or none, which leaves push, topics and presence. Empty is sqlite:pushd.db in data-dir."`
+
 	Listen           string         `group:"Public listener" key:"listen" default:":8089" is:"address" usage:"Address of the public listener, HOST:PORT. No host is every address; port 0 picks a free one and the log says which."`
 	Path             string         `key:"path" default:"/ws" is:"urlpath" usage:"Path of the WebSocket endpoint."`
 	Page             bool           `key:"page" default:"true" usage:"Serve the page at / that connects, logs in and shows every frame."`

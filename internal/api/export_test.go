@@ -15,3 +15,11 @@ func UserRoutes(s Services) []Route {
 	}
 	return all
 }
+
+// ChatRoutes are the methods and paths of conversations and messages.
+func ChatRoutes(s Services) (all []string) {
+	for _, r := range chatRoutes(s.Chat) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
