@@ -23,3 +23,19 @@ func ChatRoutes(s Services) (all []string) {
 	}
 	return all
 }
+
+// GroupRoutes are the methods and paths of groups and friends for users, and
+// GroupAdminRoutes those for backends.
+func GroupRoutes(s Services) (all []string) {
+	for _, r := range groupRoutes(s.Chat) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
+
+func GroupAdminRoutes(s Services) (all []string) {
+	for _, r := range groupAdminRoutes(s.Chat) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}

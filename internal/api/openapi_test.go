@@ -275,8 +275,9 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	f.setReady(errors.New("still starting"))
 	resp := v.exchange(t, f, f.request("GET", "/readyz", "", ""), false)
 	wantReply(t, resp, 503, "still starting")
+	elsewhere := api.GroupAdminRoutes(api.Services{Chat: f.chat}) // see TestGroupsOverAdminHTTP
 	for _, r := range f.admin.Routes() {
-		if !answered[r.Method+" "+r.Path] {
+		if !answered[r.Method+" "+r.Path] && !slices.Contains(elsewhere, r.Method+" "+r.Path) {
 			t.Errorf("no case succeeds at %s %s", r.Method, r.Path)
 		}
 	}
