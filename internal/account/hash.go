@@ -54,6 +54,9 @@ func newHasher(o HashOptions) (*hasher, error) {
 	if o.Threads == 0 {
 		o.Threads = 1
 	}
+	if o.Memory < 8*uint32(o.Threads) || o.Memory > maxMemory || o.Passes > maxPasses {
+		return nil, fmt.Errorf("a password hash takes %d KiB to %d KiB and at most %d passes, not %d KiB and %d", 8*uint32(o.Threads), maxMemory, maxPasses, o.Memory, o.Passes)
+	}
 	if o.Parallel <= 0 {
 		o.Parallel = max(1, runtime.GOMAXPROCS(0)/2)
 	}
@@ -101,8 +104,8 @@ const (
 	saltBytes = 16
 	keyBytes  = 32
 	// What a stored hash may ask for: a row of the database can't take all memory.
-	maxMemory = 1 << 20 // KiB
-	maxPasses = 32
+	maxMemory = 4 << 20 // KiB
+	maxPasses = 100
 )
 
 func (p phc) String() string {

@@ -19,7 +19,7 @@ func TestRegister(t *testing.T) {
 	ctx := t.Context()
 	off := start(t, account.Options{})
 	_, err := off.Register(ctx, home, account.RegisterRequest{User: "alice", Password: password})
-	wantCode(t, "registering is off by default", err, 403, "auth.register")
+	wantCode(t, "registering is off by default", err, 403, "accounts.register")
 
 	n := start(t, account.Options{Register: true, Lockout: account.LockoutOptions{Registrations: 3}})
 	u, err := n.Register(ctx, home, account.RegisterRequest{User: "alice", Password: password, Name: "Alice"})

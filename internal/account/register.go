@@ -19,7 +19,7 @@ type RegisterRequest struct {
 // 403 otherwise, 409 for an id that is taken, and 429 for too many of one address.
 func (s *Service) Register(ctx context.Context, id Identity, r RegisterRequest) (User, error) {
 	if !s.opts.Register {
-		return User{}, codec.Errorf(codec.CodeForbidden, "registering is off on this server; its administrator makes accounts, or turns on auth.register")
+		return User{}, codec.Errorf(codec.CodeForbidden, "registering is off on this server; its administrator makes accounts, or turns on accounts.register")
 	}
 	u := User{ID: r.User, Name: r.Name, Created: s.now()}
 	if err := s.validNew(u); err != nil {

@@ -49,8 +49,9 @@ type setup struct {
 	verifier  gateway.Verifier
 	modules   []gateway.Module
 	lifecycle gateway.Lifecycle
-	chat      *chattest.Store  // the store of a chat service; there is none if nil
-	services  gateway.Services // Push, Chat and Lifecycle are set by start
+	chat      *chattest.Store                         // the store of a chat service; there is none if nil
+	accounts  func(*gateway.Gateway) *account.Service // makes an account service, which then lets users in; none if nil
+	services  gateway.Services                        // Push, Chat and Lifecycle are set by start
 }
 
 func start(t *testing.T, o setup) *node {
@@ -76,6 +77,10 @@ func start(t *testing.T, o setup) *node {
 	service := push.New(ports, platforms, o.push)
 	service.Start()
 	o.services.Push, o.services.Chat, o.services.Lifecycle = service, messages, o.lifecycle
+	if o.accounts != nil {
+		a := o.accounts(g)
+		o.services.Account, o.services.Lifecycle = a, logins{a}
+	}
 	if err := g.Listen(context.Background(), "127.0.0.1:0", o.services, o.modules...); err != nil {
 		t.Fatal(err)
 	}
