@@ -21,6 +21,8 @@ func (c *Config) Check() error {
 		c.checkPlatforms(),
 		c.checkMergeWindows(),
 		c.checkBackends(),
+		c.checkHistories(),
+		c.checkRate(),
 		c.checkFiles(),
 	)
 }
@@ -28,6 +30,20 @@ func (c *Config) Check() error {
 func (c *Config) checkMergeWindows() error {
 	if _, err := parseMergeWindows(c.Topics.MergeWindow); err != nil {
 		return fmt.Errorf("%w (%s)", err, c.source("topics.merge-window"))
+	}
+	return nil
+}
+
+func (c *Config) checkHistories() error {
+	if _, err := parseHistories(c.Topics.History); err != nil {
+		return fmt.Errorf("%w (%s)", err, c.source("topics.history"))
+	}
+	return nil
+}
+
+func (c *Config) checkRate() error {
+	if c.Rate.Burst < c.Rate.Messages {
+		return fmt.Errorf("rate.burst (%s): %d is less than the %d messages a second of rate.messages", c.source("rate.burst"), c.Rate.Burst, c.Rate.Messages)
 	}
 	return nil
 }
@@ -130,6 +146,9 @@ func (c *Config) Warnings() []string {
 		if o, _ := byKey(optionTable(), key); c.source(key).layer == layerFlag && !strings.HasPrefix(c.text(o), "@") {
 			out = append(out, fmt.Sprintf("--%s on the command line is visible to every user of this machine; use %s or a value of the form @FILE", key, o.env))
 		}
+	}
+	if c.source("store").layer == layerFlag && c.Store.hasPassword() {
+		out = append(out, "--store on the command line shows its password to every user of this machine; use PUSHD_STORE or a value of the form @FILE")
 	}
 	if c.explicit("max-per-platform") && c.MultiLogin != "allow" {
 		out = append(out, "max-per-platform only counts with multi-login allow; multi-login is "+c.MultiLogin)

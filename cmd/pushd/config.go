@@ -25,6 +25,8 @@ type Config struct {
 	Node    string `key:"node" default:"" is:"node" usage:"Name of this node in replies, logs and metrics. Empty is the host name."`
 	DataDir string `key:"data-dir" default:"./data" is:"path" usage:"Directory for what the server writes, such as generated keys. It is created with mode 0700 when something has to be written."`
 
+	Store StoreURL `group:"Database" key:"store" default:"" usage:"Where accounts, conversations and groups are kept: sqlite:FILE, a postgres:// address, which several nodes can share, @FILE that holds one of these, or none, which leaves push, topics and presence. Empty is sqlite:pushd.db in data-dir."`
+
 	Listen           string         `group:"Public listener" key:"listen" default:":8089" is:"address" usage:"Address of the public listener, HOST:PORT. No host is every address; port 0 picks a free one and the log says which."`
 	Path             string         `key:"path" default:"/ws" is:"urlpath" usage:"Path of the WebSocket endpoint."`
 	Page             bool           `key:"page" default:"true" usage:"Serve the page at / that connects, logs in and shows every frame."`
@@ -49,6 +51,7 @@ type Config struct {
 	MaxMessage          Size          `key:"max-message" default:"64KiB" min:"128B" max:"64MiB" usage:"Size of one message from a client, all its fragments together; more closes it with 1009."`
 	MaxFragments        int           `key:"max-fragments" default:"1024" min:"1" max:"1000000" usage:"Frames that one message may be split into; more closes the connection with 1009."`
 	MaxErrors           int           `key:"max-errors" default:"20" min:"1" max:"1000000" usage:"Malformed messages in a row that close a connection with 4006."`
+	Rate                RateConfig    `key:"rate"`
 	MaxConnections      int           `key:"max-connections" default:"0" min:"0" max:"100000000" usage:"Connections at once on this node. 0 is what the limit on open files (RLIMIT_NOFILE) leaves."`
 	MaxConnectionsPerIP int           `key:"max-connections-per-ip" default:"0" min:"0" max:"100000000" usage:"Connections at once from one address. 0 is no limit."`
 	HandshakeRatePerIP  int           `key:"handshake-rate-per-ip" default:"0" min:"0" max:"1000000" usage:"Opening handshakes a second from one address. 0 is no limit."`
@@ -108,17 +111,30 @@ type JWTConfig struct {
 	Leeway    time.Duration `key:"leeway" default:"0s" min:"0s" max:"10m" usage:"Difference between clocks that is forgiven in exp and nbf."`
 }
 
+// RateConfig bounds what one connection sends.
+type RateConfig struct {
+	Messages int `key:"messages" default:"100" dev:"0" min:"0" max:"1000" usage:"Messages a second that one connection may send, heartbeats included; more are answered 429, with how long to wait, and count too. 0 is no limit."`
+	Burst    int `key:"burst" default:"400" min:"1" max:"50000" usage:"Messages that one connection may send at once, on top of rate.messages. A connection that goes on when it is refused, and sends as many again, is closed with 4103."`
+}
+
 // TopicsConfig bounds topics and says which ones clients may publish to.
 type TopicsConfig struct {
 	Publish     []string `key:"publish" default:"" dev:"*" usage:"Prefixes of the topics that clients may publish to; * is every topic. None by default: backends publish over HTTP."`
 	MergeWindow []string `key:"merge-window" default:"" usage:"How long a message to a topic waits for others to the same topic, so that they leave in one write to each subscriber: PREFIX=DURATION for the topics that begin so, *=DURATION for all; the longest prefix wins. Ten messages in one write cost what one does. Without it only messages that arrive together are joined."`
 	Max         int      `key:"max" default:"100000" min:"1" max:"100000000" usage:"Topics with subscribers at once on this node."`
-	PerSession  int      `key:"per-session" default:"128" min:"1" max:"100000" usage:"Topics that one session may be subscribed to."`
+	PerSession  int      `key:"per-session" default:"128" min:"1" max:"65535" usage:"Topics that one session may be subscribed to."`
+	PerUser     int      `key:"per-user" default:"512" min:"1" max:"1000000" usage:"Subscriptions that all sessions of one user may have together, so that a few users can't use up topics.max."`
+
+	History       []string `key:"history" default:"" usage:"Topics with a history in memory, from which a client that was away recovers what it missed: PREFIX=MESSAGES or PREFIX=MESSAGES/DURATION for the topics that begin so, *=… for all; the longest prefix wins, and 0 messages is no history. For example chat:=100/10m."`
+	HistoryBytes  Size     `key:"history-bytes" default:"64MiB" min:"64KiB" max:"64GiB" usage:"Memory for all histories together; one topic may take an eighth. Over it the topics go first that had no message for the longest time."`
+	HistoryTopics int      `key:"history-topics" default:"10000" min:"1" max:"10000000" usage:"Topics whose history is kept, with subscribers or without. Over it the topics go first that had no message for the longest time."`
+	Presence      []string `key:"presence" default:"" usage:"Prefixes of the topics whose subscribers are told who joins and leaves, at most once a second, and may ask who is in; * is every topic."`
 }
 
 // PresenceConfig says what clients may learn about each other.
 type PresenceConfig struct {
-	All bool `key:"all" default:"false" dev:"true" usage:"Clients may subscribe to who comes and goes among all users."`
+	All      bool `key:"all" default:"false" dev:"true" usage:"Clients may subscribe to who comes and goes among all users."`
+	Announce bool `key:"announce" default:"false" usage:"Tell every session who comes online and goes offline, without subscribing: at most once a second, with as many names as 16 MiB for all of them hold, and to more than 20,000 sessions less often."`
 }
 
 // LogConfig is about the log on standard error.

@@ -113,6 +113,12 @@ func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) 
 		PresenceAll:   cfg.Presence.All,
 		Log:           log,
 		Drops:         n.metrics,
+
+		PresenceAnnounce: cfg.Presence.Announce,
+		TopicPresence:    prefixes(cfg.Topics.Presence).fit,
+		// What is recovered shares the client's send buffer with what is pushed
+		// meanwhile.
+		MaxRecover: int(cfg.SendBuffer) / 2,
 	})
 	build := readBuild()
 	n.admin = api.NewAdmin(n.push, apiKeys, n.metrics, api.AdminOptions{
@@ -149,6 +155,10 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 	if err != nil {
 		return gateway.Options{}, err
 	}
+	histories, err := parseHistories(cfg.Topics.History)
+	if err != nil {
+		return gateway.Options{}, err
+	}
 	policy := map[string]hub.Policy{"replace": hub.PolicyReplace, "refuse": hub.PolicyRefuse, "allow": hub.PolicyAllow}[cfg.MultiLogin]
 	return gateway.Options{
 		Poller: poller.Options{
@@ -173,6 +183,11 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 			MergeWindow:         windows.of,
 			MaxTopics:           cfg.Topics.Max,
 			MaxTopicsPerSession: cfg.Topics.PerSession,
+			MaxTopicsPerUser:    cfg.Topics.PerUser,
+			History:             histories.of,
+			MaxHistory:          cfg.Topics.HistoryTopics,
+			MaxHistoryBytes:     int(cfg.Topics.HistoryBytes),
+			Roster:              prefixes(cfg.Topics.Presence).fit,
 			ResumeWindow:        cfg.ResumeWindow,
 		},
 		Node:         cfg.Node,
@@ -182,6 +197,8 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 		MaxErrors:    cfg.MaxErrors,
 		Workers:      cfg.Workers,
 		NoResume:     cfg.ResumeWindow == 0,
+		MessageRate:  cfg.Rate.Messages,
+		MessageBurst: cfg.Rate.Burst,
 	}, nil
 }
 

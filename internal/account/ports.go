@@ -50,27 +50,45 @@ type UserChange struct {
 	Extra    *json.RawMessage `json:"extra,omitempty"`
 	Disabled *bool            `json:"disabled,omitempty"`
 	Hash     *string          `json:"-"`
+	OldHash  *string          `json:"-"` // change only while this is the hash: 409 otherwise
 }
 
 // Store keeps users and what they logged in with. Errors are *codec.Error: 404
 // for what isn't there, 409 for what is there already, 503 (temporary) when the
 // database can't answer now.
 type Store interface {
+	UserStore
+	UserDirectory
+	GrantStore
+	RevocationStore
+}
+
+// UserStore is one account at a time.
+type UserStore interface {
+	// CreateUser is 409 when the id is taken.
 	CreateUser(ctx context.Context, u User) error
-	// EnsureUsers creates those that are missing, as external users. It is called for
-	// every first login and is cheap for who is known.
-	EnsureUsers(ctx context.Context, ids []string, now int64) error
 	User(ctx context.Context, id string) (User, error)
+	ChangeUser(ctx context.Context, id string, c UserChange) (User, error)
+	// DeleteUser takes the account, its grants, friends and memberships away. What he
+	// sent stays in the conversations of others; a group that he owned goes to another
+	// of its members.
+	DeleteUser(ctx context.Context, id string) error
+}
+
+// UserDirectory is many accounts at a time.
+type UserDirectory interface {
+	// EnsureUsers creates those that are missing, as external users.
+	EnsureUsers(ctx context.Context, ids []string, now int64) error
 	// Users are those of the ids that exist, in no order.
 	Users(ctx context.Context, ids []string) ([]User, error)
 	// ListUsers is in ascending order of ids; prefix "" is all.
 	ListUsers(ctx context.Context, prefix string, limit int, cursor string) (page []User, next string, err error)
-	ChangeUser(ctx context.Context, id string, c UserChange) (User, error)
-	// DeleteUser takes the account, its grants, friends and memberships away. What he
-	// sent stays in the conversations of others.
-	DeleteUser(ctx context.Context, id string) error
+	// SeenUsers moves LastSeen forward, never back.
 	SeenUsers(ctx context.Context, lastSeen map[string]int64) error
+}
 
+// GrantStore is what users logged in with.
+type GrantStore interface {
 	CreateGrant(ctx context.Context, g Grant) error
 	Grant(ctx context.Context, id string) (Grant, error)
 	// RotateGrant puts a new hash in place of the one given, in one step; 409 when the
@@ -79,9 +97,15 @@ type Store interface {
 	// Grants of a user, newest first.
 	Grants(ctx context.Context, user string) ([]Grant, error)
 	DeleteGrants(ctx context.Context, user string, ids ...string) error // no ids: all
+	// ExpireGrants removes grants, and revocations, that ran out before now, at most
+	// limit of each.
 	ExpireGrants(ctx context.Context, now int64, limit int) (int, error)
+}
 
-	Revoke(ctx context.Context, r Revocation) error
+// RevocationStore is how nodes tell each other whose tokens are worth nothing.
+type RevocationStore interface {
+	// Revoke makes all of them in one step.
+	Revoke(ctx context.Context, revoked ...Revocation) error
 	// Revocations are those after an ID that have not expired, oldest first.
 	Revocations(ctx context.Context, after, now int64) ([]Revocation, error)
 }

@@ -99,6 +99,11 @@ func (a *Admin) routes() []route {
 		{method: "POST", path: "/api/online/check", handle: call(body, s.CheckUsers), logged: true},
 		{method: "POST", path: "/api/kick", handle: call(body, s.Kick), logged: true},
 
+		{method: "GET", path: "/api/topics", handle: call(bound, s.ListTopics), logged: true},
+		{method: "GET", path: "/api/topics/{topic}", handle: call(bound, s.TopicInfo), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/users", handle: call(bound, s.TopicUsers), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/history", handle: call(bound, s.History), logged: true},
+
 		{method: "POST", path: "/api/groups/from-online", handle: call(body, s.GroupFromOnline), logged: true},
 		{method: "PUT", path: "/api/groups/{group}", handle: call(groupBody, s.PutGroup), logged: true},
 		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},

@@ -230,13 +230,14 @@ func consoleType(name string) string {
 }
 
 // consolePolicy lets the page load and reach its own host only. Not every
-// browser takes 'self' to include ws: and wss:, so those are written out.
+// browser takes 'self' to include ws: and wss:, so those are written out. What
+// blob: names is what the user chose and is about to send.
 func consolePolicy(host string) string {
 	connect := "'self'"
 	if plainHost(host) {
 		connect += " ws://" + host + " wss://" + host
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src " + connect +
 		"; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 

@@ -85,33 +85,6 @@ func sessionID(text string) (uint64, error) {
 	return id, nil
 }
 
-// Subscribe implements push.Topics.
-func (g *Gateway) Subscribe(ctx context.Context, session, topic string) error {
-	return g.withSession(ctx, session, func(s *Session) error {
-		err := g.hub.Subscribe(&s.login, topic)
-		switch {
-		case errors.Is(err, hub.ErrTopicName):
-			return codec.Errorf(codec.CodeMalformed, "a topic's name is at most %d bytes", hub.MaxTopicName)
-		case errors.Is(err, hub.ErrSessionTopics):
-			return codec.Errorf(codec.CodeTooMany, "this session is in too many topics")
-		case errors.Is(err, hub.ErrTopicsFull):
-			return codec.Errorf(codec.CodeTooMany, "the server has too many topics")
-		}
-		return err
-	})
-}
-
-// Unsubscribe implements push.Topics.
-func (g *Gateway) Unsubscribe(ctx context.Context, session, topic string) error {
-	return g.withSession(ctx, session, func(s *Session) error {
-		g.hub.Unsubscribe(&s.login, topic)
-		return nil
-	})
-}
-
-// Subscribers implements push.Topics.
-func (g *Gateway) Subscribers(topic string) int { return g.hub.Subscribers(topic) }
-
 // withSession runs f for a logged-in session, on its loop.
 func (g *Gateway) withSession(ctx context.Context, session string, f func(*Session) error) error {
 	gone := codec.Errorf(codec.CodeNotFound, "no such session")

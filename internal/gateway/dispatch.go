@@ -16,13 +16,17 @@ var errOffload = errors.New("gateway: to be run by a worker")
 
 // Message implements poller.Handler: one request.
 func (s *Session) Message(_ *poller.Conn, payload []byte) {
+	if l := &s.gateway.limit; l.step > 0 && !s.rate.take(s.Loop().Now(), l) {
+		s.limited(payload)
+		return
+	}
 	st := s.state()
 	r := &st.request
 	if err := codec.Decode(payload, r); err != nil {
 		s.malformed(r, err)
 		return
 	}
-	s.errors = 0
+	s.Faults = 0
 	if r.Module == "robot" && s.hot(r) {
 		return
 	}
@@ -76,10 +80,10 @@ func (s *Session) hot(r *codec.Request) bool {
 func (s *Session) malformed(r *codec.Request, err error) {
 	s.answer(r, "unknown", "unknown", nil, err)
 	if r.Module != "" {
-		s.errors = 0
+		s.Faults = 0
 		return
 	}
-	if s.errors++; int(s.errors) >= s.gateway.opts.MaxErrors {
+	if s.Faults++; int(s.Faults) >= s.gateway.opts.MaxErrors {
 		s.Close(closeErrors, "too many malformed frames", reasonErrors)
 	}
 }

@@ -39,6 +39,9 @@ type Options struct {
 	WorkerQueue  int           // requests that may wait for one; default 4096
 	MaxErrors    int           // malformed frames in a row that close a connection; default 20
 	NoResume     bool          // subscriptions of lost sessions are not kept
+
+	MessageRate  int // messages a second of one connection, at most 1,000; 0 is no limit
+	MessageBurst int // that it may send at once, at most 50,000; default 4 times MessageRate
 }
 
 func (o Options) withDefaults() Options {
@@ -60,6 +63,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxErrors <= 0 {
 		o.MaxErrors = 20
 	}
+	if o.MessageBurst <= 0 {
+		o.MessageBurst = 4 * o.MessageRate
+	}
 	return o
 }
 
@@ -79,6 +85,7 @@ type Gateway struct {
 	presence  func(user string, platform account.Platform, online bool)
 	chat      *chat.Service // nil without a store
 	loops     []loopState
+	limit     limit
 
 	// The two requests of which there are most.
 	heartbeats, pings prometheus.Counter
@@ -105,6 +112,7 @@ func New(verifier Verifier, platforms *account.Platforms, m *metrics.Metrics, lo
 		pings:      m.RequestCounter("robot", "Ping", codec.CodeOK),
 	}
 	g.recheck, _ = verifier.(recheck)
+	g.limit = newLimit(g.opts.MessageRate, g.opts.MessageBurst)
 	server, err := poller.New(func() (*poller.Conn, poller.Handler) {
 		s := &Session{gateway: g}
 		return &s.Conn, s
@@ -162,6 +170,8 @@ func (g *Gateway) describe() {
 	gauge("pushd_sessions", "Logged-in sessions.", func() int { return g.hub.Counts().Sessions })
 	gauge("pushd_users_online", "Users with at least one session.", func() int { return g.hub.Counts().Users })
 	gauge("pushd_topics", "Topics with at least one subscriber.", func() int { return g.hub.Stats().Topics })
+	gauge("pushd_topics_remembered", "Topics with a history, with subscribers or without.", func() int { return g.hub.Stats().Remembered })
+	gauge("pushd_topic_history_bytes", "Bytes of the histories of topics.", func() int { return g.hub.Stats().MemoryBytes })
 	gauge("pushd_groups", "Groups held in memory.", func() int { return g.hub.Stats().Groups })
 	gauge("pushd_sessions_parked", "Lost sessions whose subscriptions can be resumed.", func() int { return g.hub.Stats().ParkedNow })
 	gauge("pushd_delivery_queue_bytes", "Deliveries waiting for their event loop.", func() int { return g.hub.Stats().QueuedBytes })
@@ -174,6 +184,9 @@ func (g *Gateway) describe() {
 	counter("pushd_frames_joined_total", "Frames that left within another one's write.", func(s hub.Stats) uint64 { return s.Joined })
 	counter("pushd_logins_replaced_total", "Sessions replaced by another login.", func(s hub.Stats) uint64 { return s.Replaced })
 	counter("pushd_logins_refused_total", "Logins refused by policy or bound.", func(s hub.Stats) uint64 { return s.Refused })
+	counter("pushd_topics_forgotten_total", "Topics whose history was forgotten at a bound.", func(s hub.Stats) uint64 { return s.Forgotten })
+	counter("pushd_recoveries_total", "Subscriptions that recovered all they had missed.", func(s hub.Stats) uint64 { return s.Recovered })
+	counter("pushd_recoveries_refused_total", "Subscriptions told that what they had missed is not all remembered.", func(s hub.Stats) uint64 { return s.Unrecovered })
 	counter("pushd_sessions_resumed_total", "Sessions that got their subscriptions back.", func(s hub.Stats) uint64 { return s.Resumed })
 }
 

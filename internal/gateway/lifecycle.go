@@ -85,7 +85,7 @@ func (a *admission) end(s *Session, reply *loginReply, err error) {
 	case a == nil:
 	case err == nil:
 		reply.Unread = a.unread
-		s.entered = true
+		s.SetMark(true)
 	case !a.renewing:
 		a.lifecycle.Left(a.id, string(reasonRefused))
 	}
@@ -101,8 +101,8 @@ func (a *admission) withdraw() {
 // left tells the Lifecycle that the session is over, once. On the loop, while
 // the session still has what identity needs.
 func (s *Session) left(why poller.Reason) {
-	if s.entered {
-		s.entered = false
+	if s.Mark() {
+		s.SetMark(false)
 		s.gateway.lifecycle.Left(s.identity(), string(why))
 	}
 }

@@ -120,7 +120,7 @@ func (g *Gateway) claims(token string) (account.Claims, error) {
 // refuseToken counts, and ends a connection that only guesses.
 func (s *Session) refuseToken(cause error) {
 	s.gateway.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(cause)))
-	if s.refused++; s.refused >= maxLoginFailures {
+	if s.Refusals++; s.Refusals >= maxLoginFailures {
 		s.Close(closeBadToken, "too many refused tokens", reasonBadToken)
 	}
 }
@@ -249,7 +249,7 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 	s.login.Conn = s
 	s.login.Loop = uint16(s.Loop().Index())
 	s.login.Since = uint32(time.Now().Unix())
-	s.expires, s.refused = expires, 0
+	s.expires, s.Refusals = expires, 0
 	s.setDetails(who.device, who.claims.ID)
 	replaced, err := g.hub.Add(&s.login)
 	switch {

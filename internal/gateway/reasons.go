@@ -13,6 +13,7 @@ const (
 	closeLoginTimeout = 4005
 	closeErrors       = 4006
 	closeNoHeartbeat  = 4102
+	closeRateLimited  = 4103
 )
 
 // Reasons the gateway gives for the end of a connection, beside the poller's.
@@ -26,6 +27,7 @@ const (
 	reasonLoginTimeout poller.Reason = "login_timeout"
 	reasonErrors       poller.Reason = "too_many_errors"
 	reasonNoHeartbeat  poller.Reason = "no_heartbeat"
+	reasonRateLimited  poller.Reason = "rate_limited"
 )
 
 // Reasons for the end of a login whose connection goes on.
@@ -38,7 +40,7 @@ const (
 // may come back for its subscriptions. It is not when the end was meant.
 func resumable(why poller.Reason) bool {
 	switch why {
-	case poller.PeerGone, poller.SlowConsumer, poller.Panicked, reasonNoHeartbeat, reasonRestart:
+	case poller.PeerGone, poller.SlowConsumer, poller.Panicked, reasonNoHeartbeat, reasonRateLimited, reasonRestart:
 		return true
 	}
 	return false

@@ -58,6 +58,8 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 		"Subscribe":   Serve(p.Subscribe).Inline(),
 		"Unsubscribe": Serve(p.Unsubscribe).Inline(),
 		"Publish":     Serve(p.Publish).Inline(),
+		"History":     Serve(p.History).Inline(),
+		"Presence":    Serve(p.TopicPresence).Inline(),
 	})
 	t.Register("presence", Handlers{
 		"Online":      Serve(p.PresenceOnline).Inline(),

@@ -17,14 +17,14 @@ const maxLoginFailures = 5
 // three are one allocation: a million of them is what the server is for.
 // Everything in it is owned by the connection's loop.
 type Session struct {
+	// Its Faults are malformed frames in a row, its Refusals refused tokens, and its
+	// Mark is set while the Lifecycle, which has admitted the login, waits for its end.
 	poller.Conn
 	login   hub.Session
 	gateway *Gateway
 	details *details // nil when there are none, as with most clients
 	expires uint32   // unix seconds at which the token runs out; 0 is never
-	errors  uint16   // malformed frames in a row
-	refused uint8    // tokens refused
-	entered bool     // the Lifecycle has admitted the login and waits for its end
+	rate    meter    // of its messages
 }
 
 // details are what only some logins have. They don't change once made.
@@ -35,6 +35,7 @@ type details struct {
 
 // Opened implements poller.Handler.
 func (s *Session) Opened(_ *poller.Conn, h *poller.Handshake) {
+	s.rate.begin(s.Loop().Now())
 	s.SetDeadline(s.Loop().Now() + poller.Ticks(s.gateway.opts.LoginTimeout))
 	if h.Token != "" && s.gateway.verifier != nil {
 		s.loginByHandshake(h.Token, h.Query)
@@ -68,6 +69,7 @@ func (s *Session) Expired(*poller.Conn) {
 // it the next ping's and the token's end.
 func (s *Session) schedule() {
 	now, o := s.Loop().Now(), &s.gateway.opts
+	s.rate.settle(now)
 	at := s.Seen() + poller.Ticks(o.Heartbeat)
 	if o.Ping > 0 {
 		next := s.Seen() + poller.Ticks(o.Ping)

@@ -67,6 +67,7 @@ func (h *Hub) Check(ctx context.Context) (quiet bool, err error) {
 		{"topics counted and in the map", topics, dir.topics},
 		{"rooms of topics and on loops", dir.rooms, len(sum.rooms)},
 		{"rooms whose members differ", dir.wrongRooms, 0},
+		{"topics whose users differ", dir.wrongRosters, 0},
 	} {
 		if c.got != c.want {
 			return true, fmt.Errorf("hub: check: %s: %d and %d", c.what, c.got, c.want)
@@ -151,7 +152,13 @@ func (in *inspection) session(i int) error {
 		return fmt.Errorf("hub: check: session %s is two sessions", FormatID(s.ID))
 	}
 	if s.topics == nil {
+		if s.subs != 0 {
+			return fmt.Errorf("hub: check: session %s counts %d topics and is in none", FormatID(s.ID), s.subs)
+		}
 		return nil
+	}
+	if int(s.subs) != len(s.topics.list) {
+		return fmt.Errorf("hub: check: session %s counts %d topics and is in %d", FormatID(s.ID), s.subs, len(s.topics.list))
 	}
 	for _, m := range s.topics.list {
 		if m.room.loop != l || int(m.pos) >= len(m.room.members) || m.room.members[m.pos] != s {
@@ -164,8 +171,9 @@ func (in *inspection) session(i int) error {
 
 // directoryTotals are what the shards add up to.
 type directoryTotals struct {
-	chained, users, byID, topics, rooms, wrongRooms int
-	platforms                                       [MaxPlatforms]int
+	chained, users, byID, topics, rooms, wrongRooms, wrongRosters int
+
+	platforms [MaxPlatforms]int
 }
 
 func (h *Hub) checkUsers(i int, t *directoryTotals) error {
@@ -231,7 +239,9 @@ func (h *Hub) checkTopics(i int, t *directoryTotals, held map[*room]int) error {
 		if topic.name != name || len(topic.rooms) == 0 {
 			return fmt.Errorf("hub: check: a topic of shard %d is empty or misnamed", i)
 		}
+		members := 0
 		for _, r := range topic.rooms {
+			members += int(r.refs)
 			if r.topic != topic || r.refs < 1 {
 				return fmt.Errorf("hub: check: a room of shard %d counts %d members", i, r.refs)
 			}
@@ -239,6 +249,9 @@ func (h *Hub) checkTopics(i int, t *directoryTotals, held map[*room]int) error {
 				t.wrongRooms++
 			}
 			t.rooms++
+		}
+		if topic.roster != nil && topic.roster.count() != members {
+			t.wrongRosters++
 		}
 	}
 	t.topics += len(shard.byName.m)

@@ -11,7 +11,7 @@ import (
 func TestCheckFinds(t *testing.T) {
 	for _, how := range []string{
 		"users", "platform", "id", "chain", "position", "membership", "room", "member",
-		"topics", "orphans", "dead",
+		"topics", "orphans", "dead", "subs", "no subs", "roster",
 	} {
 		s, h, c := town(t)
 		mustBeConsistent(t, h, s)

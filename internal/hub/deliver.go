@@ -59,7 +59,7 @@ func (h *Hub) Deliver(to Target, frame []byte) (Receipt, error) {
 		if long {
 			line = &h.loops[i].bulk
 		}
-		if !line.enqueue(frame, Filter{}, list, nil) {
+		if !line.enqueue(parcel{frame: frame, list: list}) {
 			busy = true
 			rec.Sessions -= len(list)
 		}
@@ -90,7 +90,7 @@ func (h *Hub) everyone(f Filter, frame []byte) (rec Receipt, err error) {
 		if n == 0 {
 			continue
 		}
-		if !l.everyone.enqueue(frame, f, nil, nil) {
+		if !l.everyone.enqueue(parcel{frame: frame, filter: f}) {
 			err = ErrBusy
 			continue
 		}
@@ -145,7 +145,7 @@ func (h *Hub) publishSeen(
 		if seen != nil {
 			set = seen[rc.room.loop.index]
 		}
-		if !rc.room.enqueue(frame, f, nil, set) {
+		if !rc.room.enqueue(parcel{frame: frame, filter: f, seen: set}) {
 			err = ErrBusy
 			continue
 		}

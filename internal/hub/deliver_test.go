@@ -13,7 +13,7 @@ import (
 // dee (web, in sport), and a group "staff" of ann, bob and the absent zoe.
 func town(t testing.TB) (*steps, *hub.Hub, map[string]*client) {
 	s := newSteps(2)
-	h := newHub(t, s, hub.Options{})
+	h := newHub(t, s, hub.Options{Roster: func(string) bool { return true }})
 	c := map[string]*client{
 		"ann.web": login(t, h, "ann", 1, 0),
 		"ann.ios": login(t, h, "ann", 3, 1),

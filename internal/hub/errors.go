@@ -12,6 +12,7 @@ var (
 	ErrBusy          = errors.New("hub: an event loop is too busy to take the delivery")
 	ErrTopicName     = errors.New("hub: topic name must have 1 to 192 bytes")
 	ErrSessionTopics = errors.New("hub: the session is in too many topics")
+	ErrUserTopics    = errors.New("hub: the user's sessions are in too many topics")
 	ErrTopicsFull    = errors.New("hub: too many topics")
 	ErrGroupName     = errors.New("hub: group name must have 1 to 192 bytes")
 	ErrGroupsFull    = errors.New("hub: too many groups")

@@ -23,6 +23,12 @@ func (h *Hub) Miscount(how string, s *Session) {
 	case "member":
 		r := s.topics.list[0].room
 		r.members = append(r.members, s)
+	case "subs":
+		s.subs++
+	case "no subs":
+		s.subs, s.topics = 1, nil
+	case "roster":
+		s.topics.list[0].room.topic.roster.sessions++
 	case "topics":
 		h.topicCount.Add(1)
 	case "orphans":

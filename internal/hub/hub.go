@@ -34,7 +34,8 @@ type Options struct {
 	MaxPerUser     int // sessions of one user in all; default 64
 
 	MaxTopics           int // default 1,048,576
-	MaxTopicsPerSession int // default 128
+	MaxTopicsPerSession int // default 128, at most 65,535
+	MaxTopicsPerUser    int // subscriptions of all sessions of one user; default 512
 	MaxGroups           int // default 65,536; over it, groups that can be loaded again are forgotten
 	MaxGroupMembers     int // default 100,000
 	MaxApps             int // application names told apart, at most 65,535; default 1,024
@@ -44,6 +45,16 @@ type Options struct {
 	// then only what arrives within one turn of a loop is joined. It is asked
 	// when a topic comes into being. Default: never.
 	MergeWindow func(topic string) time.Duration
+
+	// History says how much of a topic is remembered. Default: nothing of any.
+	// What it says of a topic must not change.
+	History         func(topic string) History
+	MaxHistory      int // topics remembered, with subscribers or without; default 10,000
+	MaxHistoryBytes int // bytes of all that is remembered; default 64 MiB
+
+	// Roster says of which topics the users are known, for Roster and
+	// TopicChanges. It is asked when a topic comes into being. Default: of none.
+	Roster func(topic string) bool
 
 	Slice     int // members written to in one turn of a loop; default 64
 	MaxQueued int // bytes of deliveries waiting for one loop; default 64 MiB
@@ -70,6 +81,9 @@ func (o Options) withDefaults() Options {
 		{&o.MaxPerUser, 64},
 		{&o.MaxTopics, 1 << 20},
 		{&o.MaxTopicsPerSession, 128},
+		{&o.MaxTopicsPerUser, 512},
+		{&o.MaxHistory, 10_000},
+		{&o.MaxHistoryBytes, 64 << 20},
 		{&o.MaxGroups, 1 << 16},
 		{&o.MaxGroupMembers, 100_000},
 		{&o.MaxApps, 1024},
@@ -82,6 +96,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	o.MaxApps = min(o.MaxApps, 1<<16-1)
+	o.MaxTopicsPerSession = min(o.MaxTopicsPerSession, 1<<16-1)
 	if o.ResumeWindow <= 0 {
 		o.ResumeWindow = time.Minute
 	}
@@ -108,13 +123,15 @@ type Hub struct {
 	loops []*loop
 	hash  func(user string) uint64
 
-	// Sharded; lock order: user shard, then session shard.
+	// Sharded; DESIGN.md has the order of the locks.
 	users    [shards]userShard
 	sessions [shards]sessionShard
 	topics   [shards]topicShard
 	groups   [groupShards]groupShard
 	parked   parking
 	apps     apps
+	memories memories
+	rosters  rosters
 
 	online     atomic.Int64 // distinct users
 	topicCount atomic.Int64
@@ -141,6 +158,7 @@ func New(loops Loops, opt Options) (*Hub, error) {
 		h.sessions[i].byID.keyOf = func(s *Session) uint64 { return s.ID }
 	}
 	h.apps.init()
+	h.memories.epoch.Store(newEpoch())
 	for i := range h.loops {
 		var key [32]byte
 		crand.Read(key[:]) // never fails, by its documentation

@@ -44,25 +44,34 @@ func newLoop(index int, loops Loops, opt Options, rng *rand.ChaCha8) *loop {
 	return l
 }
 
+// parcel is what is put in line.
+type parcel struct {
+	frame  []byte
+	filter Filter
+	list   []ref               // see walk
+	seen   map[uint64]struct{} // see walk
+	visit  *visit              // see walk
+}
+
 // enqueue puts a frame in line for a room, or for a list through a list room.
 // It reports false when the loop has no space for more. Post is called under
 // the lock, against the rule of this house: it never blocks or calls back, and
 // a failed Post can be undone only while nobody else relies on it.
-func (r *room) enqueue(frame []byte, f Filter, list []ref, seen map[uint64]struct{}) bool {
+func (r *room) enqueue(p parcel) bool {
 	l := r.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	cost := walkCost + len(frame) + refCost*len(list)
+	cost := walkCost + len(p.frame) + refCost*len(p.list)
 	if l.queued > 0 && l.queued+cost > l.bound {
 		return false
 	}
-	plain := list == nil && seen == nil
+	plain := p.list == nil && p.seen == nil && p.visit == nil
 	gather := plain && r.window() > 0 && r.tail == nil && !r.ready
 	if !gather && !r.gathering && !l.scheduleLocked() {
 		return false
 	}
-	if plain && r.tail != nil && r.tail.join(frame, f) {
-		l.queued += len(frame) + joinCost
+	if plain && r.tail != nil && r.tail.join(p.frame, p.filter) {
+		l.queued += len(p.frame) + joinCost
 		l.joined.Add(1)
 		return true
 	}
@@ -73,7 +82,11 @@ func (r *room) enqueue(frame []byte, f Filter, list []ref, seen map[uint64]struc
 		}
 		r.gathering = false
 	}
-	w := &walk{frame: frame, size: len(frame), cost: cost, filter: f, list: list, seen: seen}
+	r.issued++
+	w := &walk{
+		n: r.issued, frame: p.frame, size: len(p.frame), cost: cost,
+		filter: p.filter, list: p.list, seen: p.seen, visit: p.visit,
+	}
 	l.queued += cost
 	if r.tail == nil {
 		r.head = w
@@ -176,8 +189,30 @@ func (l *loop) serve(r *room, budget int) int {
 	return budget
 }
 
+// skipLine leaves a member out of what stands in line for its room at the
+// moment. To be called on the loop.
+func (r *room) skipLine(s *Session) {
+	r.loop.mu.Lock()
+	waiting, last := r.head != nil, r.issued
+	if r.tail != nil {
+		r.tail.shut = true
+	}
+	r.loop.mu.Unlock()
+	if !waiting {
+		return
+	}
+	if r.late == nil {
+		r.late = &latecomers{after: make(map[*Session]uint64)}
+	}
+	r.late.after[s], r.late.end = last, last
+}
+
 // begin ends the walk that is through and starts the next one, if there is one.
 func (l *loop) begin(r *room) bool {
+	var ended *visit
+	if r.walk != nil {
+		ended = r.walk.visit
+	}
 	l.mu.Lock()
 	if r.walk != nil {
 		l.queued -= r.walk.cost
@@ -192,6 +227,12 @@ func (l *loop) begin(r *room) bool {
 	l.mu.Unlock()
 
 	r.walk = w
+	if ended != nil {
+		ended.done()
+	}
+	if r.late != nil && (w == nil || w.n > r.late.end) {
+		r.late = nil
+	}
 	if w == nil {
 		return false
 	}

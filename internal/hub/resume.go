@@ -87,8 +87,10 @@ func (h *Hub) Resume(id uint64, user string, platform uint8) (topics []string, o
 const sweepSome = 16
 
 // Sweep clears away all parked sessions whose time is over. Park and Resume
-// clear some; without traffic the owner's ticker does, once in a while.
+// clear some; without traffic the owner's ticker does, once in a while. It
+// forgets what topics remember for longer than they may, too.
 func (h *Hub) Sweep() {
+	h.sweepMemories()
 	now := h.opt.Now()
 	p := &h.parked
 	for more := true; more; {

@@ -20,10 +20,12 @@ type room struct {
 	members []*Session
 	walk    *walk
 	cursor  int
+	late    *latecomers // nil most of the time
 
 	// Guarded by the loop's lock.
 	head, tail *walk
-	nextReady  *room // the ring of rooms that have something to do
+	issued     uint64 // walks that ever stood in line
+	nextReady  *room  // the ring of rooms that have something to do
 	ready      bool
 	gathering  bool // the one walk in line waits for others to join it
 
@@ -39,6 +41,14 @@ func (r *room) window() time.Duration {
 	return r.topic.window
 }
 
+// latecomers are members that joined while walks stood in line whose frames they
+// have already, or don't want: they came in the same step in which they read
+// the topic's memory.
+type latecomers struct {
+	after map[*Session]uint64 // walks up to this one are not theirs
+	end   uint64              // the highest of these
+}
+
 // roomKeep is the capacity that an emptier room keeps.
 const roomKeep = 64
 
@@ -51,6 +61,9 @@ func (r *room) add(s *Session) uint32 {
 // remove takes out the member at pos.
 func (r *room) remove(pos uint32) {
 	p := int(pos)
+	if r.late != nil {
+		delete(r.late.after, r.members[p])
+	}
 	if r.walk != nil && p < r.cursor {
 		r.cursor--
 		r.move(r.cursor, p)
@@ -88,6 +101,7 @@ type ref struct {
 // room or to a list of sessions on one loop.
 type walk struct {
 	next   *walk
+	n      uint64 // the room's number of it
 	frame  []byte
 	more   [][]byte // frames joined to the first while the walk waited
 	size   int      // bytes of all frames
@@ -100,11 +114,20 @@ type walk struct {
 	// room or list of the same loop; nil when there is none. Only the loop may
 	// look into it once the first walk that has it is queued.
 	seen map[uint64]struct{}
+	// visit is called for each member instead of a Write.
+	visit *visit
+	shut  bool // nothing may join: somebody came who gets what follows, and not this
+}
+
+// visit is what a walk does that carries no frame. Both are called on the loop.
+type visit struct {
+	member func(*Session)
+	done   func() // after the last member
 }
 
 const (
 	refCost   = 16
-	walkCost  = 128
+	walkCost  = 144
 	joinCost  = 24
 	joinCount = 64
 	joinBytes = 64 << 10
@@ -113,7 +136,7 @@ const (
 // join adds a frame to a walk that has not begun, if both go to the same
 // sessions. Ten frames in one write cost what one does.
 func (w *walk) join(frame []byte, f Filter) bool {
-	if w.list != nil || w.seen != nil || w.filter != f ||
+	if w.shut || w.list != nil || w.seen != nil || w.visit != nil || w.filter != f ||
 		len(w.more)+1 >= joinCount || w.size+len(frame) > joinBytes {
 		return false
 	}
@@ -152,7 +175,11 @@ func (r *room) step(budget int) (left, written int) {
 			continue
 		}
 		s := r.members[r.cursor]
-		if !w.filter.match(s) {
+		if w.visit != nil {
+			w.visit.member(s)
+			continue
+		}
+		if r.late != nil && w.n <= r.late.after[s] || !w.filter.match(s) {
 			continue
 		}
 		if w.seen != nil {

@@ -31,6 +31,7 @@ type Session struct {
 	// Owned by the loop.
 
 	live   bool
+	subs   uint16       // len of topics.list; changed by the loop under the user's shard lock, so others read it there
 	pos    uint32       // place in the everyone room of the loop
 	topics *memberships // nil until the first Subscribe: most sessions have none
 

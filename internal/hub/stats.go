@@ -5,7 +5,7 @@ import "sync/atomic"
 // counters are those of the hub as a whole; what happens for every member is
 // counted by each loop for itself.
 type counters struct {
-	deliveries, busy, replaced, refused, parked, evicted, resumed atomic.Uint64
+	deliveries, busy, replaced, refused, parked, evicted, resumed, forgotten, recovered, unrecovered atomic.Uint64
 }
 
 // Stats are counts since the hub was made, and what it holds now.
@@ -20,9 +20,15 @@ type Stats struct {
 	Evicted    uint64 // of these, dropped at Options.MaxParked
 	Resumed    uint64 // of these, given back
 
+	Forgotten   uint64 // memories of topics that went at a bound
+	Recovered   uint64 // subscriptions that got all they had missed
+	Unrecovered uint64 // and that were told that this can't be
+
 	Topics      int
 	Groups      int
 	ParkedNow   int
+	Remembered  int // topics with a memory
+	MemoryBytes int // of all memories, as Options.MaxHistoryBytes counts them
 	QueuedBytes int // deliveries that wait for their loops, as Options.MaxQueued counts them
 }
 
@@ -36,8 +42,14 @@ func (h *Hub) Stats() Stats {
 		Parked:     h.stat.parked.Load(),
 		Evicted:    h.stat.evicted.Load(),
 		Resumed:    h.stat.resumed.Load(),
-		Topics:     int(h.topicCount.Load()),
-		Groups:     int(h.groupCount.Load()),
+
+		Forgotten:   h.stat.forgotten.Load(),
+		Recovered:   h.stat.recovered.Load(),
+		Unrecovered: h.stat.unrecovered.Load(),
+		Remembered:  int(h.memories.count.Load()),
+
+		Topics: int(h.topicCount.Load()),
+		Groups: int(h.groupCount.Load()),
 	}
 	for _, l := range h.loops {
 		s.Written += l.written.Load()
@@ -49,5 +61,8 @@ func (h *Hub) Stats() Stats {
 	h.parked.mu.Lock()
 	s.ParkedNow = len(h.parked.byID.m)
 	h.parked.mu.Unlock()
+	h.memories.mu.Lock()
+	s.MemoryBytes = h.memories.bytes
+	h.memories.mu.Unlock()
 	return s
 }

@@ -11,6 +11,10 @@ import (
 // of it for themselves: names of their own that hold a user's id.
 const MaxTopicName = 192
 
+// own tells whether a topic is the server's: those begin with $. Who is in them
+// is nobody's business, and nothing of them is remembered.
+func own(topic string) bool { return strings.HasPrefix(topic, "$") }
+
 // topicShard maps names to topics. A topic is in the map exactly while it has
 // members: the count changes in the same critical section as the map, so a
 // loop that removes the last member and another one that subscribes agree.
@@ -24,6 +28,7 @@ type topicShard struct {
 type topic struct {
 	name   string        // immutable
 	window time.Duration // immutable; see Options.MergeWindow
+	roster *roster       // immutable; nil where users are not known
 	rooms  []*room       // guarded by the shard
 }
 
@@ -76,15 +81,48 @@ func (h *Hub) Subscribe(s *Session, name string) error {
 	l := h.loops[s.Loop]
 	l.changes.Add(1)
 	defer l.changes.Add(1)
+	if !h.mayJoin(s) {
+		return ErrUserTopics
+	}
 	r, err := h.joinRoom(l, name)
 	if err != nil {
+		h.count(s, -1)
 		return err
 	}
 	if s.topics == nil {
 		s.topics = new(memberships)
 	}
 	s.topics.list = append(s.topics.list, membership{r, r.add(s)})
+	h.enterRoster(r.topic, s)
 	return nil
+}
+
+// mayJoin counts one more subscription of the session, unless its user has as
+// many as it may have in all.
+func (h *Hub) mayJoin(s *Session) bool {
+	key := h.hash(s.User)
+	shard := &h.users[shardOf(key)]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	all := int(s.subs)
+	for e := shard.chains.get(key); e != nil; e = e.next {
+		if e != s && e.User == s.User {
+			all += int(e.subs)
+		}
+	}
+	if all >= h.opt.MaxTopicsPerUser {
+		return false
+	}
+	s.subs++
+	return true
+}
+
+// count changes the number of the session's subscriptions.
+func (h *Hub) count(s *Session, by int) {
+	shard := &h.users[shardOf(h.hash(s.User))]
+	shard.mu.Lock()
+	s.subs = uint16(int(s.subs) + by)
+	shard.mu.Unlock()
 }
 
 // Unsubscribe takes s out of a topic and reports whether it was in. To be
@@ -100,6 +138,8 @@ func (h *Hub) Unsubscribe(s *Session, name string) bool {
 	list := s.topics.list
 	m := list[i]
 	m.room.remove(m.pos)
+	h.leaveRoster(m.room.topic, s)
+	h.count(s, -1)
 	last := len(list) - 1
 	list[i] = list[last]
 	list[last] = membership{}
@@ -118,8 +158,10 @@ func (h *Hub) leaveAll(s *Session) {
 	}
 	for _, m := range s.topics.list {
 		m.room.remove(m.pos)
+		h.leaveRoster(m.room.topic, s)
 		h.leaveRoom(m.room)
 	}
+	h.count(s, -len(s.topics.list))
 	s.topics = nil
 }
 
@@ -163,6 +205,9 @@ func (h *Hub) joinRoom(l *loop, name string) (*room, error) {
 		t = &topic{name: strings.Clone(name)}
 		if h.opt.MergeWindow != nil {
 			t.window = h.opt.MergeWindow(t.name)
+		}
+		if h.opt.Roster != nil && !own(t.name) && h.opt.Roster(t.name) {
+			t.roster = &roster{topic: t.name}
 		}
 		shard.byName.set(t.name, t)
 	}

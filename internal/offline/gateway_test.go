@@ -105,7 +105,9 @@ func TestAdapter(t *testing.T) {
 	g := httpGateway(t, a.ServeHTTP)
 	results, err := g.Send(t.Context(), []offline.Notification{
 		{Token: "t-good", Title: "Alice", Text: "hi", Collapse: "s:alice:bob", Data: map[string]string{"conv": "s:alice:bob"}},
-		{Token: "t-gone"}, {Token: "t-busy"}, {Token: "t-bad"},
+		{Token: "t-gone"},
+		{Token: "t-busy"},
+		{Token: "t-bad"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,9 @@ type node struct {
 	deliveries []delivery
 	dropped    map[string]int
 	kicked     []string
+	history    map[string][]codec.Frame
+	moves      []push.TopicChange
+	sessions   int // that Counts tells; 1 if 0
 }
 
 func newNode() *node {
@@ -115,7 +118,9 @@ func (n *node) move(s *push.Service, user string, p account.Platform, online boo
 	s.Presence(user, p, online)
 }
 
-func (n *node) Counts() push.Counts { return push.Counts{Connections: 2, Sessions: 1, Users: 1} }
+func (n *node) Counts() push.Counts {
+	return push.Counts{Connections: 2, Sessions: max(n.sessions, 1), Users: 1}
+}
 
 func (n *node) OnlineUsers(platform string, limit int, cursor string) ([]push.OnlineUser, string, error) {
 	if cursor == "bad" {

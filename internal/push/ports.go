@@ -20,6 +20,10 @@ type Target struct {
 	Except    string   // a session id that does not receive it, usually the sender's
 }
 
+func (t Target) empty() bool {
+	return !t.Everyone && len(t.Users)+len(t.Groups)+len(t.Topics)+len(t.Sessions) == 0
+}
+
 // Receipt is what is known of a push at the moment it was queued.
 type Receipt struct {
 	Sessions int      // sessions it was queued for
@@ -51,14 +55,92 @@ type Directory interface {
 	Kick(ctx context.Context, user, platform, session, reason string) (int, error)
 }
 
-// Topics is the membership of sessions in topics.
+// Topics are the rooms of this node, and what is remembered of them.
 type Topics interface {
+	Membership
+	Memory
+	Rosters
+}
+
+// Membership is which sessions are in which topics.
+type Membership interface {
 	// Subscribe adds the session; 404 when the session is gone, 429 over a bound.
 	// ctx is the request's: when it came from that session, nothing waits.
 	Subscribe(ctx context.Context, session, topic string) error
 	Unsubscribe(ctx context.Context, session, topic string) error
 	// Subscribers is the number of sessions in the topic on this node.
 	Subscribers(topic string) int
+}
+
+// Position is a place in a topic with a history: the number of a message, from
+// 1, and which life of the history that counts in.
+type Position struct {
+	Offset uint64 `json:"offset"`
+	Epoch  string `json:"epoch"`
+}
+
+// Past is what a topic remembers, as of one moment.
+type Past struct {
+	Position         // of the newest message
+	First     uint64 // offset of the oldest that is remembered; Offset+1 when none is
+	After     uint64 // the offset before that of the first of Frames
+	Frames    []codec.Frame
+	Recovered bool // Frames are all that came after the position asked for
+}
+
+// Memory is the history of topics.
+type Memory interface {
+	// Remembers tells whether the topic has a history. It never changes.
+	Remembers(topic string) bool
+	// Publish delivers a message to a topic that has one and remembers it. Of two
+	// publications to a topic nobody gets the later first. 503 when part of the
+	// members will not get it; it is remembered all the same.
+	Publish(ctx context.Context, topic, except string, stamp codec.Stamp) (Receipt, Position, error)
+	// Join is Subscribe, and reads what came after since in the same step: with a
+	// position, nothing is missing and nothing is there twice between Frames and
+	// what is delivered from then on. More than maxBytes are not recovered.
+	Join(ctx context.Context, session, topic string, since *Position, maxBytes int) (Past, error)
+	// History reads up to count messages after an offset, or with nil the newest,
+	// as many as fit into maxBytes but at least one.
+	History(topic string, after *uint64, count, maxBytes int) Past
+}
+
+// Rosters tell who is in topics.
+type Rosters interface {
+	// Roster is a page of a topic's users, where the node is told to know them; a
+	// cursor that doesn't parse is a 400.
+	Roster(topic string, limit int, cursor string) (Roster, error)
+	// TopicChanges is who came and went since it was asked last, where the node is
+	// told to know; of large topics it tells less often.
+	TopicChanges() []TopicChange
+	// ListTopics is a page of the topics that have subscribers; next is "" at the end.
+	ListTopics(limit int, cursor string) (topics []TopicCount, next string)
+	// TopicUsers is who is in a topic, ascending by name. It asks the event loops,
+	// and must not be called on one.
+	TopicUsers(ctx context.Context, topic string) ([]OnlineUser, error)
+}
+
+// Roster is a page of who is in a topic.
+type Roster struct {
+	Users       []OnlineUser // with the platforms on which they are in the topic
+	Next        string       // cursor; "" at the end
+	Count       int          // users in all
+	Subscribers int          // sessions in all
+}
+
+// TopicChange is who came to a topic and went.
+type TopicChange struct {
+	Topic        string
+	Joined, Left []string // ascending
+	More         bool     // there were too many to name
+	Users        int      // in the topic now
+	Subscribers  int
+}
+
+// TopicCount is a topic and its subscribers.
+type TopicCount struct {
+	Topic       string `json:"topic"`
+	Subscribers int    `json:"subscribers"`
 }
 
 // Groups is the membership of users in groups: in memory where there is no store,

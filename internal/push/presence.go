@@ -2,9 +2,6 @@ package push
 
 import (
 	"context"
-	"log/slog"
-	"slices"
-	"strings"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
@@ -109,93 +106,4 @@ func (s *Service) watchTopics(r WatchRequest) ([]string, error) {
 		topics[i] = presencePrefix + u
 	}
 	return topics, nil
-}
-
-// maxDigest is how many users one presence push lists; its count tells all.
-const maxDigest = 1_000
-
-// maxDigestBytes bounds the names in it, so that a digest of long ones does not
-// take up a slow client's send buffer.
-const maxDigestBytes = 32 << 10
-
-// presenceDigest is the Data of the pushes presence.Online and .Offline. The
-// platforms are those that came, or went.
-type presenceDigest struct {
-	Users []OnlineUser `json:"users"`
-	Count int          `json:"count"`
-	Time  int64        `json:"time"`
-}
-
-// onlinePlatforms is where a user is online now.
-func (s *Service) onlinePlatforms(user string) (set uint64) {
-	for _, u := range s.ports.Directory.CheckUsers([]string{user}) {
-		set |= s.platformSet(u.Platforms)
-	}
-	return set
-}
-
-// digest sends what changed since the last one to who watches.
-func (s *Service) digest(ctx context.Context) {
-	if !s.watched.Load() {
-		return
-	}
-	users, overflow := s.changes.take()
-	if users == nil {
-		return
-	}
-	everybody := s.ports.Topics.Subscribers(presenceAll) > 0
-	var came, went []OnlineUser
-	for u, c := range users {
-		topic := presencePrefix + u
-		watched := s.ports.Topics.Subscribers(topic) > 0
-		if !watched && !everybody {
-			continue
-		}
-		// Two loops may have reported in the wrong order who came and who went in
-		// the same instant; the directory knows how it ended.
-		is := s.onlinePlatforms(u) & c.seen
-		on, off := is&^c.was, c.was&^is
-		if on|off == 0 {
-			continue // came and went, or went and came, within the second
-		}
-		if on != 0 {
-			one := OnlineUser{User: u, Platforms: s.platformList(on)}
-			came = append(came, one)
-			if watched {
-				s.announce(ctx, topic, "Online", []OnlineUser{one}, 1)
-			}
-		}
-		if off != 0 {
-			one := OnlineUser{User: u, Platforms: s.platformList(off)}
-			went = append(went, one)
-			if watched {
-				s.announce(ctx, topic, "Offline", []OnlineUser{one}, 1)
-			}
-		}
-	}
-	if everybody {
-		s.announce(ctx, presenceAll, "Online", came, len(came)+overflow[1])
-		s.announce(ctx, presenceAll, "Offline", went, len(went)+overflow[0])
-	}
-}
-
-func (s *Service) announce(ctx context.Context, topic, action string, users []OnlineUser, count int) {
-	if count == 0 {
-		return
-	}
-	slices.SortFunc(users, func(a, b OnlineUser) int { return strings.Compare(a.User, b.User) })
-	listed, size := 0, 0
-	for listed < min(len(users), maxDigest) && size < maxDigestBytes {
-		size += len(users[listed].User)
-		listed++
-	}
-	frame, err := codec.Push("presence", action, presenceDigest{
-		Users: notNil(users[:listed]), Count: count, Time: s.clock().UnixMilli(),
-	})
-	if err == nil {
-		_, err = s.ports.Deliverer.Deliver(ctx, Target{Topics: []string{topic}}, frame)
-	}
-	if err != nil {
-		s.log.Warn("presence digest not delivered", slog.String("topic", topic), slog.String("action", action), slog.Any("cause", err))
-	}
 }

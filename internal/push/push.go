@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -20,7 +21,9 @@ const (
 )
 
 // PushRequest says what is pushed to whom. The union of the lists receives it,
-// each session once; platforms narrows the result.
+// each session once; platforms narrows the result. A topic with a history is by
+// itself: its members receive the message there, also if they are named
+// elsewhere, unless platforms narrows it: then it has no place in the history.
 type PushRequest struct {
 	Users     []string         `json:"users,omitempty"`
 	Groups    []string         `json:"groups,omitempty"`
@@ -57,6 +60,14 @@ type PushReply struct {
 	Users    int      `json:"users"`          // distinct users among them
 	Offline  []string `json:"offline"`        // named users with no matching session
 	Held     int      `json:"held,omitempty"` // how many of those it waits for
+	// Topics are the places that the message has in topics with a history.
+	Topics []TopicPosition `json:"topics,omitempty"`
+}
+
+// TopicPosition is a place in a topic.
+type TopicPosition struct {
+	Topic string `json:"topic"`
+	Position
 }
 
 // BatchItem is one push, or with Everyone one broadcast.
@@ -180,18 +191,55 @@ func (s *Service) deliver(ctx context.Context, to Target, platforms uint64, item
 	if err != nil {
 		return PushReply{}, err
 	}
-	receipt, err := s.ports.Deliverer.Deliver(ctx, to, frame)
+	var remembered []string
+	to.Topics, remembered = s.split(to)
+	var receipt Receipt
+	if len(remembered) == 0 || !to.empty() {
+		receipt, err = s.ports.Deliverer.Deliver(ctx, to, frame)
+	}
+	reply := PushReply{ID: id, Sessions: receipt.Sessions, Users: receipt.Users, Offline: notNil(receipt.Offline)}
+	for _, topic := range remembered {
+		// A loop that was busy before is no reason to leave a gap in the history.
+		at, publishErr := s.publish(ctx, topic, item.Message, &reply)
+		err = errors.Join(err, publishErr)
+		reply.Topics = append(reply.Topics, TopicPosition{topic, at})
+	}
 	if err != nil {
 		return PushReply{}, err
-	}
-	reply := PushReply{ID: id, Sessions: receipt.Sessions, Users: receipt.Users, Offline: receipt.Offline}
-	if reply.Offline == nil {
-		reply.Offline = []string{}
 	}
 	if item.TTL > 0 && len(reply.Offline) > 0 {
 		reply.Held = s.hold(reply.Offline, to.Platforms, platforms, frame, time.Duration(item.TTL)*time.Second)
 	}
 	return reply, nil
+}
+
+// split takes those topics out that have a history. What is for some platforms
+// only is remembered nowhere: others would find a gap.
+func (s *Service) split(to Target) (plain, remembered []string) {
+	if len(to.Platforms) > 0 {
+		return to.Topics, nil
+	}
+	for _, t := range to.Topics {
+		switch {
+		case !s.ports.Topics.Remembers(t):
+			plain = append(plain, t)
+		case !slices.Contains(remembered, t):
+			remembered = append(remembered, t)
+		}
+	}
+	return plain, remembered
+}
+
+// publish gives a backend's message its place in a topic.
+func (s *Service) publish(ctx context.Context, topic string, m Message, reply *PushReply) (Position, error) {
+	stamp, err := codec.NewStampRaw("push", "Message", topic, m)
+	if err != nil {
+		return Position{}, err
+	}
+	receipt, at, err := s.ports.Topics.Publish(ctx, topic, "", stamp)
+	reply.Sessions += receipt.Sessions
+	reply.Users += receipt.Users
+	return at, err
 }
 
 // target checks whom an item names.

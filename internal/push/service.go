@@ -52,6 +52,11 @@ type Options struct {
 	MaxMessage    int      // bytes of one message; 64 KiB if 0
 	ClientPublish []string // prefixes of the topics that clients may publish to; "*" is all; none if empty
 	PresenceAll   bool     // clients may watch everybody, not only users that they name
+	// PresenceAnnounce tells every session who comes and goes, watching or not.
+	PresenceAnnounce bool
+	// TopicPresence says in which topics clients may see each other. In none if nil.
+	TopicPresence func(topic string) bool
+	MaxRecover    int // bytes of messages in one reply about a topic's past; 128 KiB if 0
 
 	MaxHeld      int // pushes held for offline users, in all; 100,000 if 0
 	MaxHeldBytes int // bytes of their frames; 64 MiB if 0
@@ -76,7 +81,9 @@ type Service struct {
 	ids     *ulid.LockedMonotonicReader
 	keys    *idempotency
 	held    *held
-	changes *changes
+	changes *changes  // for who watches
+	crowd   *changes  // for everybody, with Options.PresenceAnnounce
+	told    time.Time // when everybody was told last; owned by the goroutine
 
 	// watched turns true at the first presence subscription and stays so; until
 	// then nobody's coming and going is worth recording.
@@ -96,6 +103,7 @@ func (noDrops) Dropped(string) {}
 // was called.
 func New(ports Ports, platforms *account.Platforms, o Options) *Service {
 	o.MaxMessage = or(o.MaxMessage, 64<<10)
+	o.MaxRecover = or(o.MaxRecover, 128<<10)
 	o.MaxHeld = or(o.MaxHeld, 100_000)
 	o.MaxHeldBytes = or(o.MaxHeldBytes, 64<<20)
 	o.IdempotencyKeys = or(o.IdempotencyKeys, 100_000)
@@ -119,6 +127,7 @@ func New(ports Ports, platforms *account.Platforms, o Options) *Service {
 		keys:      newIdempotency(o.IdempotencyKeys, o.IdempotencyWindow, o.Clock, o.Drops),
 		held:      newHeld(o.MaxHeld, o.MaxHeldBytes, o.Clock, o.Drops),
 		changes:   newChanges(o.Drops),
+		crowd:     newChanges(o.Drops),
 		stop:      make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}
@@ -182,6 +191,8 @@ func (s *Service) run() {
 			s.held.expire()
 			s.deliverHeld(ctx)
 			s.digest(ctx)
+			s.announce(ctx)
+			s.topicDigests(ctx)
 		}
 	}
 }
@@ -195,6 +206,9 @@ func (s *Service) Presence(user string, platform account.Platform, online bool) 
 	}
 	if s.watched.Load() {
 		s.changes.record(user, platform, online)
+	}
+	if s.opts.PresenceAnnounce {
+		s.crowd.record(user, platform, online)
 	}
 }
 

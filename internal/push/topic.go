@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -9,9 +10,26 @@ import (
 	"pushd/internal/codec"
 )
 
-// TopicRequest names the topic that a socket client joins or leaves.
+// TopicRequest names the topic that a socket client leaves.
 type TopicRequest struct {
 	Topic string `json:"topic"`
+}
+
+// SubscribeRequest names the topic that a socket client joins and, where it was
+// in before, up to where it has its messages.
+type SubscribeRequest struct {
+	Topic   string    `json:"topic"`
+	Recover *Position `json:"recover,omitempty"`
+}
+
+// SubscribeReply tells where a topic with a history is: what is delivered from
+// now on comes after that. Messages are what came after the position asked for,
+// each as it was pushed: all of it when Recovered, and else none.
+type SubscribeReply struct {
+	Topic string `json:"topic"`
+	Position
+	Recovered bool              `json:"recovered"`
+	Messages  []json.RawMessage `json:"messages"`
 }
 
 // PublishRequest is a client's message to a topic.
@@ -25,8 +43,10 @@ type PublishRequest struct {
 
 // PublishReply tells how many sessions the message was queued for.
 type PublishReply struct {
-	Sessions int   `json:"sessions"`
-	Time     int64 `json:"time"` // as in the message
+	Sessions int    `json:"sessions"`
+	Time     int64  `json:"time"`             // as in the message
+	Offset   uint64 `json:"offset,omitempty"` // these two in a topic with a history
+	Epoch    string `json:"epoch,omitempty"`
 }
 
 // topicMessage is what the members of a topic receive of a client's message.
@@ -39,14 +59,18 @@ type topicMessage struct {
 
 // Subscribe lets a client's session join a topic; joining twice is joining
 // once. 429 over a bound on topics.
-func (s *Service) Subscribe(ctx context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
+func (s *Service) Subscribe(ctx context.Context, id account.Identity, r SubscribeRequest) (SubscribeReply, error) {
 	if err := socketOnly(id); err != nil {
-		return struct{}{}, err
+		return SubscribeReply{}, err
 	}
 	if err := validName("topic", r.Topic); err != nil {
-		return struct{}{}, err
+		return SubscribeReply{}, err
 	}
-	return struct{}{}, s.ports.Topics.Subscribe(ctx, id.Session, strings.Clone(r.Topic))
+	past, err := s.ports.Topics.Join(ctx, id.Session, strings.Clone(r.Topic), r.Recover, s.opts.MaxRecover)
+	if err != nil {
+		return SubscribeReply{}, err
+	}
+	return SubscribeReply{Topic: r.Topic, Position: past.Position, Recovered: past.Recovered, Messages: messages(past.Frames)}, nil
 }
 
 // Unsubscribe lets a client's session leave a topic.
@@ -76,15 +100,27 @@ func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishReq
 		return PublishReply{}, err
 	}
 	now := s.clock().UnixMilli()
-	frame, err := codec.Push("topic", "Message", topicMessage{Topic: r.Topic, From: id.User, Data: r.Data, Time: now})
+	m := topicMessage{Topic: r.Topic, From: id.User, Data: r.Data, Time: now}
+	var except string
+	if r.ExceptSelf {
+		except = id.Session
+	}
+	if s.ports.Topics.Remembers(r.Topic) {
+		stamp, err := codec.NewStamp("topic", "Message", r.Topic, m)
+		if err != nil {
+			return PublishReply{}, err
+		}
+		receipt, at, err := s.ports.Topics.Publish(ctx, r.Topic, except, stamp)
+		if err != nil {
+			return PublishReply{}, err
+		}
+		return PublishReply{Sessions: receipt.Sessions, Time: now, Offset: at.Offset, Epoch: at.Epoch}, nil
+	}
+	frame, err := codec.Push("topic", "Message", m)
 	if err != nil {
 		return PublishReply{}, err
 	}
-	to := Target{Topics: []string{r.Topic}}
-	if r.ExceptSelf {
-		to.Except = id.Session
-	}
-	receipt, err := s.ports.Deliverer.Deliver(ctx, to, frame)
+	receipt, err := s.ports.Deliverer.Deliver(ctx, Target{Topics: []string{r.Topic}, Except: except}, frame)
 	if err != nil {
 		return PublishReply{}, err
 	}

@@ -22,7 +22,7 @@ func TestTopicSubscribe(t *testing.T) {
 	n := newNode()
 	s := service(t, n, push.Options{})
 	topic, spoil := borrowed("news")
-	ok(s.Subscribe(t.Context(), alice, push.TopicRequest{Topic: topic}))(t)
+	ok(s.Subscribe(t.Context(), alice, push.SubscribeRequest{Topic: topic}))(t)
 	spoil()
 	if got := n.topicsOf(alice.Session); !slices.Equal(got, []string{"news"}) {
 		t.Errorf("topics %v", got)
@@ -36,7 +36,7 @@ func TestTopicSubscribe(t *testing.T) {
 func TestTopicRefuses(t *testing.T) {
 	s := service(t, newNode(), push.Options{ClientPublish: []string{"room."}, MaxMessage: 10})
 	subscribe := func(id account.Identity, topic string) error {
-		_, err := s.Subscribe(t.Context(), id, push.TopicRequest{Topic: topic})
+		_, err := s.Subscribe(t.Context(), id, push.SubscribeRequest{Topic: topic})
 		return err
 	}
 	unsubscribe := func(id account.Identity, topic string) error {
@@ -70,7 +70,7 @@ func TestPublishTellsTopicAndSender(t *testing.T) {
 	n := newNode()
 	now := time.UnixMilli(1793000000000)
 	s := service(t, n, push.Options{ClientPublish: []string{"*"}, Clock: func() time.Time { return now }})
-	ok(s.Subscribe(t.Context(), account.Identity{User: "bob", Session: "s-bob"}, push.TopicRequest{Topic: "news"}))(t)
+	ok(s.Subscribe(t.Context(), account.Identity{User: "bob", Session: "s-bob"}, push.SubscribeRequest{Topic: "news"}))(t)
 	rep := ok(s.Publish(t.Context(), alice, push.PublishRequest{Topic: "news", Data: message(`{"n":9007199254740993}`)}))(t)
 	if rep.Sessions != 1 || rep.Time != now.UnixMilli() {
 		t.Errorf("reply %+v", rep)

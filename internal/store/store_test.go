@@ -12,6 +12,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if url := os.Getenv(killedAt); url != "" {
+		fmt.Fprintln(os.Stderr, sendUntilKilled(url, os.Getenv(killedRound)))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if err := storetest.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -26,6 +30,15 @@ var suites = []struct {
 	name string
 	run  func(*testing.T, *store.Store)
 }{
+	{"users", storetest.Users},
+	{"external users", storetest.ExternalUsers},
+	{"user pages", storetest.UserPages},
+	{"deleted users", storetest.DeletedUsers},
+	{"inherited groups", storetest.InheritedGroups},
+	{"grants", storetest.Grants},
+	{"rotation", storetest.Rotation},
+	{"revocations", storetest.Revocations},
+	{"revocation order", storetest.RevocationOrder},
 	{"Groups", storetest.Groups},
 	{"GroupLists", storetest.GroupLists},
 	{"Members", storetest.Members},

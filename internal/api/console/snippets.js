@@ -57,7 +57,7 @@ export class Snippets {
 
   constructor(values) {
     this.#values = values;
-    const tabs = [...document.querySelectorAll('[role="tab"]')];
+    const tabs = [...document.querySelectorAll('#developer [role="tab"]')];
     for (const tab of tabs) {
       tab.addEventListener("click", () => this.#show(tab.id.replace("tab-", "")));
       tab.addEventListener("keydown", ({ key }) => {
@@ -85,7 +85,7 @@ export class Snippets {
 
   #show(kind) {
     this.#kind = kind;
-    for (const tab of document.querySelectorAll('[role="tab"]')) {
+    for (const tab of document.querySelectorAll('#developer [role="tab"]')) {
       const on = tab.id === `tab-${kind}`;
       tab.setAttribute("aria-selected", String(on));
       tab.tabIndex = on ? 0 : -1;

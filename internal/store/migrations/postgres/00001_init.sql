@@ -1,8 +1,9 @@
 -- +goose Up
 -- Times are Unix milliseconds. Conversations are joined by number, as their keys are long.
 
+-- Ids of users are compared and listed by their bytes, whatever the database's collation.
 CREATE TABLE users (
-    id        TEXT PRIMARY KEY,
+    id        TEXT COLLATE "C" PRIMARY KEY,
     name      TEXT    NOT NULL DEFAULT '',
     avatar    TEXT    NOT NULL DEFAULT '',
     extra     TEXT    NOT NULL DEFAULT '',
@@ -36,6 +37,7 @@ CREATE TABLE revocations (
     before   BIGINT NOT NULL,
     expires  BIGINT NOT NULL
 );
+CREATE INDEX revocations_expires ON revocations (expires);
 
 CREATE TABLE conversations (
     id        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -157,6 +159,7 @@ CREATE TABLE friends (
     since   BIGINT  NOT NULL,
     PRIMARY KEY ("user", other)
 );
+CREATE INDEX friends_other ON friends (other);
 
 -- What users uploaded; the bytes are elsewhere, under the id. state: 0 uploading, its size
 -- is what is reserved; 1 whole; 2 condemned, to be erased.

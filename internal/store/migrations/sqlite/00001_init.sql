@@ -36,6 +36,7 @@ CREATE TABLE revocations (
     before   BIGINT NOT NULL,
     expires  BIGINT NOT NULL
 );
+CREATE INDEX revocations_expires ON revocations (expires);
 
 CREATE TABLE conversations (
     id        INTEGER PRIMARY KEY,
@@ -157,6 +158,7 @@ CREATE TABLE friends (
     since   BIGINT  NOT NULL,
     PRIMARY KEY ("user", other)
 ) WITHOUT ROWID;
+CREATE INDEX friends_other ON friends (other);
 
 -- What users uploaded; the bytes are elsewhere, under the id. state: 0 uploading, its size
 -- is what is reserved; 1 whole; 2 condemned, to be erased.

@@ -1,0 +1,201 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+)
+
+// Bounds of a page of users.
+const (
+	defaultPage = 50
+	maxPage     = 200
+)
+
+// CreateUserRequest is an account that an administrator makes.
+type CreateUserRequest struct {
+	ID       string          `json:"id"`
+	Password string          `json:"password,omitempty"` // none: he can't log in with one until it is set
+	Name     string          `json:"name,omitempty"`
+	Avatar   string          `json:"avatar,omitempty"`
+	Extra    json.RawMessage `json:"extra,omitempty"`
+	Bot      bool            `json:"bot,omitempty"`
+}
+
+// CreateUser makes an account; 409 for an id that is taken.
+func (s *Service) CreateUser(ctx context.Context, id Identity, r CreateUserRequest) (User, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return User{}, err
+	}
+	u := User{ID: r.ID, Name: r.Name, Avatar: r.Avatar, Extra: r.Extra, Bot: r.Bot, Created: s.now()}
+	if err := s.validNew(u); err != nil {
+		return User{}, err
+	}
+	if r.Password != "" {
+		if err := validPassword(r.Password); err != nil {
+			return User{}, err
+		}
+		var err error
+		if u.Hash, err = s.hasher.hash(ctx, r.Password); err != nil {
+			return User{}, err
+		}
+	}
+	if err := s.store.CreateUser(ctx, u); err != nil {
+		return User{}, err
+	}
+	s.audit(id, "created", u.ID)
+	return u, nil
+}
+
+// ListUsersRequest asks for a page of users, in the order of their ids.
+type ListUsersRequest struct {
+	Prefix string `json:"prefix,omitempty"` // of the id
+	Limit  int    `json:"limit,omitempty"`  // 50 if 0, at most 200
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// ListUsersReply is a page.
+type ListUsersReply struct {
+	Users []User `json:"users"`
+	Next  string `json:"next_cursor,omitempty"`
+}
+
+// ListUsers lists accounts.
+func (s *Service) ListUsers(ctx context.Context, id Identity, r ListUsersRequest) (ListUsersReply, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return ListUsersReply{}, err
+	}
+	if r.Prefix != "" {
+		if err := ValidUserID(r.Prefix); err != nil {
+			return ListUsersReply{}, err
+		}
+	}
+	if r.Limit == 0 {
+		r.Limit = defaultPage
+	}
+	users, next, err := s.store.ListUsers(ctx, r.Prefix, min(max(r.Limit, 1), maxPage), r.Cursor)
+	return ListUsersReply{Users: users, Next: next}, err
+}
+
+// UserID names an account in the path of an administrator's request.
+type UserID struct {
+	ID string `json:"id"`
+}
+
+// GetUser is one account, with everything but its password.
+func (s *Service) GetUser(ctx context.Context, id Identity, r UserID) (User, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return User{}, err
+	}
+	return s.store.User(ctx, r.ID)
+}
+
+// ChangeUserRequest names what to change; what isn't there stays.
+type ChangeUserRequest struct {
+	ID       string          `json:"id"`
+	Name     *string         `json:"name,omitempty"`
+	Avatar   *string         `json:"avatar,omitempty"`
+	Extra    json.RawMessage `json:"extra,omitempty"`
+	Disabled *bool           `json:"disabled,omitempty"`
+}
+
+// ChangeUser changes an account. Disabling it ends everything that the user is
+// logged in with, and closes his connections.
+func (s *Service) ChangeUser(ctx context.Context, id Identity, r ChangeUserRequest) (User, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return User{}, err
+	}
+	if err := validProfile(r.Name, r.Avatar, r.Extra); err != nil {
+		return User{}, err
+	}
+	u, err := s.store.ChangeUser(ctx, r.ID, UserChange{Name: r.Name, Avatar: r.Avatar, Extra: extra(r.Extra), Disabled: r.Disabled})
+	if err != nil || r.Disabled == nil {
+		return u, err
+	}
+	if !*r.Disabled {
+		s.audit(id, "enabled", u.ID)
+		return u, nil
+	}
+	s.audit(id, "disabled", u.ID)
+	return u, s.endAll(ctx, u.ID, true)
+}
+
+// DeleteUser takes an account away; what the user sent stays where it is.
+func (s *Service) DeleteUser(ctx context.Context, id Identity, r UserID) (struct{}, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return struct{}{}, err
+	}
+	if err := s.store.DeleteUser(ctx, r.ID); err != nil {
+		return struct{}{}, err
+	}
+	s.audit(id, "deleted", r.ID)
+	return struct{}{}, s.endAll(ctx, r.ID, true)
+}
+
+// ResetPasswordRequest sets another password.
+type ResetPasswordRequest struct {
+	ID       string `json:"id"`
+	Password string `json:"password"`
+}
+
+// ResetPassword sets a user's password and ends everything that he is logged in
+// with.
+func (s *Service) ResetPassword(ctx context.Context, id Identity, r ResetPasswordRequest) (struct{}, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return struct{}{}, err
+	}
+	if err := validPassword(r.Password); err != nil {
+		return struct{}{}, err
+	}
+	hash, err := s.hasher.hash(ctx, r.Password)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if _, err := s.store.ChangeUser(ctx, r.ID, UserChange{Hash: &hash}); err != nil {
+		return struct{}{}, err
+	}
+	s.audit(id, "password reset", r.ID)
+	return struct{}{}, s.endAll(ctx, r.ID, false)
+}
+
+// UserDevices lists where a user is logged in with a password.
+func (s *Service) UserDevices(ctx context.Context, id Identity, r UserID) (DevicesReply, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return DevicesReply{}, err
+	}
+	if _, err := s.store.User(ctx, r.ID); err != nil {
+		return DevicesReply{}, err
+	}
+	return s.devices(ctx, r.ID, "")
+}
+
+// RevokeUserRequest names a user, and one of his log-ins if not all are meant.
+type RevokeUserRequest struct {
+	ID    string `json:"id"`
+	Grant string `json:"grant,omitempty"`
+}
+
+// RevokeUser ends one or all of the things that a user is logged in with. He may
+// log in again.
+func (s *Service) RevokeUser(ctx context.Context, id Identity, r RevokeUserRequest) (struct{}, error) {
+	if err := id.Allow(ScopeAdmin); err != nil {
+		return struct{}{}, err
+	}
+	if r.Grant != "" {
+		return s.RevokeDevice(ctx, Identity{User: r.ID}, RevokeDeviceRequest{Grant: r.Grant})
+	}
+	if err := ValidUserID(r.ID); err != nil {
+		return struct{}{}, err
+	}
+	// Also for a user who has no account here yet: tokens from outside may be his.
+	err := s.endAll(ctx, r.ID, false)
+	if err == nil {
+		s.audit(id, "revoked", r.ID)
+	}
+	return struct{}{}, err
+}
+
+// audit writes down what an administrator did to whom.
+func (s *Service) audit(id Identity, did, user string) {
+	s.log.Info("account administered", slog.String("what", did), slog.String("user", user), slog.String("key", id.Key))
+}

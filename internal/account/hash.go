@@ -1,0 +1,171 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"pushd/internal/codec"
+)
+
+// Lengths of a password, in bytes.
+const (
+	MinPassword = 8
+	MaxPassword = 128
+)
+
+// HashOptions say how passwords are hashed, by argon2id (RFC 9106). The zero value
+// is what OWASP's Password Storage Cheat Sheet asks for at least.
+type HashOptions struct {
+	Memory  uint32 // KiB; 19 MiB if 0
+	Passes  uint32 // 2 if 0
+	Threads uint8  // 1 if 0
+	// Parallel is how many are computed at the same time: half of the processors
+	// if 0, so that event loops always find one.
+	Parallel int
+	// Queue is how many wait for that; 64 if 0. Beyond it the answer is 503.
+	Queue int
+}
+
+// hasher computes passwords' hashes, a few at a time.
+type hasher struct {
+	opts    HashOptions
+	turns   chan struct{}
+	waiting atomic.Int64
+	dummy   string // the hash of a password that nobody has
+}
+
+func newHasher(o HashOptions) (*hasher, error) {
+	if o.Memory == 0 {
+		o.Memory = 19 << 10
+	}
+	if o.Passes == 0 {
+		o.Passes = 2
+	}
+	if o.Threads == 0 {
+		o.Threads = 1
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	if o.Queue <= 0 {
+		o.Queue = 64
+	}
+	h := &hasher{opts: o, turns: make(chan struct{}, o.Parallel)}
+	var err error
+	h.dummy, err = h.hash(context.Background(), rand.Text())
+	return h, err
+}
+
+// enter waits for a turn; leave gives it back.
+func (h *hasher) enter(ctx context.Context) error {
+	select {
+	case h.turns <- struct{}{}:
+		return nil
+	default:
+	}
+	defer h.waiting.Add(-1)
+	if h.waiting.Add(1) > int64(h.opts.Queue) {
+		e := codec.Errorf(codec.CodeUnavailable, "too many passwords are being checked; try again in a moment")
+		e.RetryAfter = time.Second
+		return e
+	}
+	select {
+	case h.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *hasher) leave() { <-h.turns }
+
+// phc is a hash in the PHC string format,
+// https://github.com/P-H-C/phc-string-format.
+type phc struct {
+	memory, passes uint32
+	threads        uint8
+	salt, key      []byte
+}
+
+const (
+	saltBytes = 16
+	keyBytes  = 32
+	// What a stored hash may ask for: a row of the database can't take all memory.
+	maxMemory = 1 << 20 // KiB
+	maxPasses = 32
+)
+
+func (p phc) String() string {
+	enc := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.passes, p.threads, enc(p.salt), enc(p.key))
+}
+
+func parsePHC(text string) (p phc, err error) {
+	parts := strings.Split(text, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return p, errors.New("not a hash of argon2id")
+	}
+	if _, err = fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.passes, &p.threads); err != nil {
+		return p, fmt.Errorf("parameters of a hash: %w", err)
+	}
+	if p.memory == 0 || p.memory > maxMemory || p.passes == 0 || p.passes > maxPasses || p.threads == 0 {
+		return p, errors.New("parameters of a hash: out of bounds")
+	}
+	if p.salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
+		return p, fmt.Errorf("salt of a hash: %w", err)
+	}
+	if p.key, err = base64.RawStdEncoding.DecodeString(parts[5]); err != nil || len(p.key) < 16 || len(p.key) > 64 {
+		return p, fmt.Errorf("key of a hash, %d bytes: %w", len(p.key), err)
+	}
+	return p, nil
+}
+
+// hash makes what is stored of a password.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	p := phc{memory: h.opts.Memory, passes: h.opts.Passes, threads: h.opts.Threads, salt: make([]byte, saltBytes)}
+	rand.Read(p.salt) // never fails, by its documentation
+	if err := h.enter(ctx); err != nil {
+		return "", err
+	}
+	defer h.leave()
+	p.key = argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.threads, keyBytes)
+	return p.String(), nil
+}
+
+// verify compares a password with what is stored, which may be "": that takes as
+// long and is false. outdated tells that the hash was made with other parameters.
+func (h *hasher) verify(ctx context.Context, stored, password string) (ok, outdated bool, err error) {
+	none := stored == ""
+	if none {
+		stored = h.dummy
+	}
+	p, err := parsePHC(stored)
+	if err != nil {
+		return false, false, err
+	}
+	if err := h.enter(ctx); err != nil {
+		return false, false, err
+	}
+	defer h.leave()
+	key := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.threads, uint32(len(p.key)))
+	ok = subtle.ConstantTimeCompare(key, p.key) == 1 && !none
+	return ok, p.memory != h.opts.Memory || p.passes != h.opts.Passes || p.threads != h.opts.Threads, nil
+}
+
+// validPassword is 400 for one of a length that isn't taken.
+func validPassword(password string) error {
+	if len(password) < MinPassword || len(password) > MaxPassword {
+		return codec.Errorf(codec.CodeMalformed, "a password has %d to %d bytes", MinPassword, MaxPassword)
+	}
+	return nil
+}

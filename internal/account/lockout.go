@@ -1,0 +1,242 @@
+package account
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+
+	"pushd/internal/codec"
+)
+
+// LockoutOptions say how guessing of passwords is slowed. Zero values are the
+// defaults named.
+//
+// A lock on a user's name would let anybody lock him out, which OWASP's
+// Authentication Cheat Sheet warns of. So three things are counted, and what is
+// hard on a guesser is never the user's name alone:
+//
+//   - the pair of user and address: after Free wrong passwords each further one
+//     doubles the wait, up to MaxWait. Nobody else is on that pair, but for those
+//     who share the user's address; for them there are known devices, below.
+//   - the address, whichever user it tries: a bucket of AddressBurst that refills
+//     with AddressEvery. A right password takes nothing out of it.
+//   - the user, whichever address it comes from, against many machines: a bucket
+//     of UserBurst that refills with UserEvery. It doesn't matter to devices and
+//     addresses that the user has logged in with before (OWASP: device cookies), and
+//     to others the wait is never longer than UserEvery.
+//
+// A device that the user is logged in with is counted by itself, in place of the
+// pair: guesses from the same address don't lock it.
+type LockoutOptions struct {
+	Free         int           // 10
+	MaxWait      time.Duration // 15 min
+	AddressBurst int           // 100
+	AddressEvery time.Duration // 3 s
+	UserBurst    int           // 20
+	UserEvery    time.Duration // 10 s
+	// Registrations is how many accounts an address may make in RegisterEvery; 30 in
+	// a minute. Negative is no limit.
+	Registrations int
+	RegisterEvery time.Duration
+	// Entries bounds what is remembered of each kind; 65,536. Beyond it, what was
+	// quiet the longest is forgotten.
+	Entries int
+}
+
+func (o LockoutOptions) withDefaults() LockoutOptions {
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&o.Free, 10}, {&o.AddressBurst, 100}, {&o.UserBurst, 20}, {&o.Registrations, 30}, {&o.Entries, 1 << 16},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&o.MaxWait, 15 * time.Minute}, {&o.AddressEvery, 3 * time.Second}, {&o.UserEvery, 10 * time.Second}, {&o.RegisterEvery, time.Minute},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	return o
+}
+
+// lockout counts wrong passwords. It is told before a password is looked at, so
+// that a thousand tries at once are no better than one after another.
+type lockout struct {
+	opts LockoutOptions
+	now  func() time.Time
+	seed maphash.Seed
+
+	mu        sync.Mutex
+	pairs     recent[uint64, strikes] // by the hash of what is counted; all guarded by mu
+	addresses recent[uint64, bucket]
+	users     recent[uint64, bucket]
+	registers recent[uint64, bucket]
+}
+
+// strikes are wrong passwords in a row. MaxWait after the last they are forgotten.
+type strikes struct {
+	count int
+	until time.Time // no try before
+}
+
+// bucket is a count that goes down with time.
+type bucket struct {
+	level float64
+	at    time.Time
+}
+
+func newLockout(o LockoutOptions, now func() time.Time) *lockout {
+	o = o.withDefaults()
+	return &lockout{
+		opts: o, now: now, seed: maphash.MakeSeed(),
+		pairs: newRecent[uint64, strikes](o.Entries), addresses: newRecent[uint64, bucket](o.Entries),
+		users: newRecent[uint64, bucket](o.Entries), registers: newRecent[uint64, bucket](o.Entries),
+	}
+}
+
+// attempt is one look at a password, counted as a wrong one until it succeeds.
+type attempt struct {
+	lockout             *lockout
+	pair, address, user uint64
+	known               bool
+}
+
+// begin takes an attempt of a user from an address. device, when not "", is one
+// that the user is logged in with; known tells that it or the address is. The
+// error is 429.
+func (l *lockout) begin(user string, address netip.Addr, device string, known bool) (*attempt, error) {
+	from := network(address)
+	a := &attempt{lockout: l, address: l.key("address", from), user: l.key("user", user), known: known}
+	if device != "" {
+		a.pair = l.key("device", user, device)
+	} else {
+		a.pair = l.key("pair", user, from)
+	}
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, _ := l.pairs.get(a.pair)
+	wait := s.until.Sub(now)
+	if wait > 0 {
+		return nil, tooMany(wait)
+	}
+	if -wait > l.opts.MaxWait {
+		s = strikes{}
+	}
+	address0, wait := full(&l.addresses, a.address, now, l.opts.AddressBurst, l.opts.AddressEvery)
+	if wait > 0 {
+		return nil, tooMany(wait)
+	}
+	user0, wait := full(&l.users, a.user, now, l.opts.UserBurst, l.opts.UserEvery)
+	if wait > 0 && !known {
+		return nil, tooMany(wait)
+	}
+	s.until = now
+	if s.count++; s.count >= l.opts.Free {
+		s.until = now.Add(min(time.Second<<min(s.count-l.opts.Free, 30), l.opts.MaxWait))
+	}
+	l.pairs.put(a.pair, s)
+	l.addresses.put(a.address, bucket{address0 + 1, now})
+	if !known {
+		l.users.put(a.user, bucket{user0 + 1, now})
+	}
+	return a, nil
+}
+
+// good forgets what the pair did wrong, and takes the attempt back elsewhere.
+func (a *attempt) good() {
+	a.lockout.mu.Lock()
+	defer a.lockout.mu.Unlock()
+	a.lockout.pairs.drop(a.pair)
+	a.backLocked()
+}
+
+// void is for an attempt whose password nobody looked at.
+func (a *attempt) void() {
+	l := a.lockout
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := l.pairs.get(a.pair); ok {
+		s.count, s.until = max(s.count-1, 0), l.now()
+		l.pairs.put(a.pair, s)
+	}
+	a.backLocked()
+}
+
+func (a *attempt) backLocked() {
+	l := a.lockout
+	if b, ok := l.addresses.get(a.address); ok {
+		b.level = max(b.level-1, 0)
+		l.addresses.put(a.address, b)
+	}
+	if b, ok := l.users.get(a.user); ok && !a.known {
+		b.level = max(b.level-1, 0)
+		l.users.put(a.user, b)
+	}
+}
+
+// register takes a registration of an address, or tells how long to wait.
+func (l *lockout) register(address netip.Addr) error {
+	if l.opts.Registrations < 0 {
+		return nil
+	}
+	key, now := l.key("register", network(address)), l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	level, wait := full(&l.registers, key, now, l.opts.Registrations, l.opts.RegisterEvery/time.Duration(l.opts.Registrations))
+	if wait > 0 {
+		e := codec.Errorf(codec.CodeTooMany, "too many registrations from this address; try again in %s", wait.Round(time.Second))
+		e.RetryAfter = wait
+		return e
+	}
+	l.registers.put(key, bucket{level + 1, now})
+	return nil
+}
+
+// full is a bucket's level now, and how long until there is room for one more.
+func full(buckets *recent[uint64, bucket], key uint64, now time.Time, size int, every time.Duration) (level float64, wait time.Duration) {
+	b, ok := buckets.get(key)
+	if !ok {
+		return 0, 0
+	}
+	level = max(0, b.level-float64(now.Sub(b.at))/float64(every))
+	if over := level + 1 - float64(size); over > 0 {
+		wait = max(time.Duration(over*float64(every)), 1)
+	}
+	return level, wait
+}
+
+// network is what one customer has: an IPv4 address, or a /64 of IPv6.
+func network(a netip.Addr) string {
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+func (l *lockout) key(parts ...string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(l.seed)
+	for _, p := range parts {
+		_, _ = h.WriteString(p) // never fails
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
+func tooMany(wait time.Duration) error {
+	e := codec.Errorf(codec.CodeTooMany, "too many wrong passwords; try again in %s", max(wait.Round(time.Second), time.Second))
+	e.RetryAfter = wait
+	return e
+}

@@ -1,0 +1,202 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// endGrants ends log-ins: their refresh tokens, their access tokens and their
+// connections.
+func (s *Service) endGrants(ctx context.Context, user string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	now := s.now()
+	var revoked []Revocation
+	for _, id := range ids {
+		revoked = append(revoked, Revocation{Grant: id, User: user, Before: now, Expires: now + s.opts.TokenTTL.Milliseconds()})
+	}
+	// First what other nodes read: should the rest fail, the client asks again.
+	if err := s.store.Revoke(ctx, revoked...); err != nil {
+		return err
+	}
+	err := s.store.DeleteGrants(ctx, user, ids...)
+	for _, r := range revoked {
+		err = errors.Join(err, s.apply(ctx, r, false))
+	}
+	return err
+}
+
+// endAll ends every log-in of a user, with tokens from outside too. gone tells
+// that it is because the account is disabled or deleted.
+func (s *Service) endAll(ctx context.Context, user string, gone bool) error {
+	now := s.now()
+	r := Revocation{User: user, Before: now, Expires: now + s.opts.RevocationTTL.Milliseconds()}
+	if err := s.store.Revoke(ctx, r); err != nil {
+		return err
+	}
+	err := s.store.DeleteGrants(ctx, user)
+	return errors.Join(err, s.apply(ctx, r, gone))
+}
+
+// apply makes a revocation count on this node: for tokens that come, and then for
+// connections that are here.
+func (s *Service) apply(ctx context.Context, r Revocation, gone bool) error {
+	fresh := s.guard.apply(r)
+	if r.Grant == "" {
+		s.entrance.forget(r.User)
+	}
+	if !fresh {
+		return nil // done before; newer connections are not meant
+	}
+	now := s.opts.Clock()
+	return s.sessions.End(ctx, r.User, gone, func(grant string, since time.Time) bool {
+		if r.Grant != "" {
+			return grant == r.Grant
+		}
+		if at, ok := grantTime(grant); ok {
+			return at.UnixMilli() <= r.Before
+		}
+		// How old a token from outside was isn't kept: it was verified before this node
+		// knew of the revocation, so it may be one of those.
+		return !since.After(now)
+	})
+}
+
+// Load reads the revocations that hold. It belongs before the first token is
+// looked at.
+func (s *Service) Load(ctx context.Context) error {
+	_, err := s.poll(ctx, 0)
+	return err
+}
+
+// poll applies revocations after an id and returns the last one's.
+func (s *Service) poll(ctx context.Context, after int64) (int64, error) {
+	found, err := s.store.Revocations(ctx, after, s.now())
+	if err != nil {
+		return after, err
+	}
+	gone, err := s.gone(ctx, found)
+	if err != nil {
+		return after, err
+	}
+	for _, r := range found {
+		if err := s.apply(ctx, r, gone[r.User]); err != nil {
+			return after, err
+		}
+		after = r.ID
+	}
+	return after, nil
+}
+
+// gone tells which of those whose every token was revoked have no account to log
+// in to any more.
+func (s *Service) gone(ctx context.Context, revoked []Revocation) (map[string]bool, error) {
+	gone := map[string]bool{}
+	for _, r := range revoked {
+		if r.Grant == "" {
+			gone[r.User] = true
+		}
+	}
+	if len(gone) == 0 {
+		return gone, nil
+	}
+	users, err := s.store.Users(ctx, slices.Collect(maps.Keys(gone)))
+	for _, u := range users {
+		gone[u.ID] = u.Disabled
+	}
+	return gone, err
+}
+
+const (
+	cleanEvery = time.Minute      // how often what ran out is removed
+	cleanBatch = 1000             // rows removed in one transaction
+	seenEvery  = 10 * time.Second // how often it is written down who was there
+)
+
+// Run keeps this node up with the others' revocations and does the housekeeping,
+// until ctx is done.
+func (s *Service) Run(ctx context.Context) {
+	poll, clean, flush := time.NewTicker(s.opts.Poll), time.NewTicker(cleanEvery), time.NewTicker(seenEvery)
+	defer poll.Stop()
+	defer clean.Stop()
+	defer flush.Stop()
+	var last int64
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			// What is known is written in the time that stopping has.
+			final, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			s.writeSeen(final)
+			cancel()
+			return
+		case <-poll.C:
+			next, err := s.poll(ctx, last)
+			if last = next; (err != nil) != failing && ctx.Err() == nil {
+				if failing = err != nil; failing {
+					s.log.Error("revocations of other nodes can't be read; tokens revoked there still count here", slog.Any("error", err))
+				} else {
+					s.log.Info("revocations can be read again")
+				}
+			}
+		case <-clean.C:
+			s.clean(ctx)
+		case <-flush.C:
+			s.writeSeen(ctx)
+		}
+	}
+}
+
+// clean removes what ran out.
+func (s *Service) clean(ctx context.Context) {
+	s.guard.sweep()
+	for ctx.Err() == nil {
+		n, err := s.store.ExpireGrants(ctx, s.now(), cleanBatch)
+		if err != nil {
+			s.log.Warn("what ran out could not be removed", slog.Any("error", err))
+		}
+		if err != nil || n < cleanBatch {
+			return
+		}
+	}
+}
+
+// maxSeen bounds who is remembered until it is written. Beyond it users are left
+// out: when they were last seen is told to people, and decides nothing.
+const maxSeen = 10_000
+
+// seen is when users were last seen, not written yet.
+type seen struct {
+	mu    sync.Mutex
+	users map[string]int64 // guarded by mu
+}
+
+func (s *seen) note(user string, now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.users[user]; there || len(s.users) < maxSeen {
+		s.users[user] = now
+	}
+}
+
+func (s *Service) writeSeen(ctx context.Context) {
+	s.seen.mu.Lock()
+	users := s.seen.users
+	s.seen.users = map[string]int64{}
+	s.seen.mu.Unlock()
+	if len(users) == 0 {
+		return
+	}
+	if err := s.store.SeenUsers(ctx, users); err != nil {
+		s.log.Warn("when users were last seen could not be written", slog.Any("error", err))
+	}
+}
+
+// Left notes when a user was last seen. It doesn't block.
+func (s *Service) Left(id Identity) { s.seen.note(id.User, s.now()) }

@@ -1,0 +1,120 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"pushd/internal/codec"
+)
+
+// Sessions are the open connections of this node. *gateway.Gateway is one.
+type Sessions interface {
+	// End closes those of a user that match: they are told that their token is worth
+	// nothing any more or, with gone, that their account is. match is asked with the
+	// grant of a session's token, "" for none of ours, and the time of its login; it is
+	// quick.
+	End(ctx context.Context, user string, gone bool, match func(grant string, since time.Time) bool) error
+}
+
+// Ports are what the service needs; all are required.
+type Ports struct {
+	Store    Store
+	Guard    *Guard
+	Sessions Sessions
+}
+
+// Options are the service's knobs; the zero value of each works.
+type Options struct {
+	Register   bool          // strangers may make accounts
+	TokenTTL   time.Duration // of access tokens; 1 h if 0
+	RefreshTTL time.Duration // of refresh tokens, from their last use; 30 days if 0
+	MaxDevices int           // places where a user is logged in; 32 if 0: the one unused the longest goes
+	// RevocationTTL is how long a revocation of all of a user's tokens is remembered:
+	// as long as tokens from outside may live. 24 h if 0, and never less than TokenTTL.
+	RevocationTTL time.Duration
+	Poll          time.Duration // how often revocations of other nodes are looked for; 2 s if 0
+	KnownUsers    int           // users remembered as being there and not disabled; 65,536 if 0
+	Hash          HashOptions
+	Lockout       LockoutOptions
+	Clock         func() time.Time // time.Now if nil
+	Log           *slog.Logger     // slog.DiscardHandler if nil
+}
+
+// Service is accounts: registering, logging in and out, profiles, and what
+// administrators do with them. Its methods may be called from any goroutine.
+type Service struct {
+	store    Store
+	guard    *Guard
+	sessions Sessions
+	opts     Options
+	log      *slog.Logger
+	hasher   *hasher
+	lockout  *lockout
+	entrance *entrance
+	seen     seen
+
+	idsMu sync.Mutex
+	ids   *ulid.MonotonicEntropy // guarded by idsMu
+}
+
+// New makes the service. Run has to run beside it. Errors are about the options.
+func New(p Ports, o Options) (*Service, error) {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&o.TokenTTL, time.Hour}, {&o.RefreshTTL, 30 * 24 * time.Hour}, {&o.RevocationTTL, 24 * time.Hour}, {&o.Poll, 2 * time.Second},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	o.RevocationTTL = max(o.RevocationTTL, o.TokenTTL)
+	if o.MaxDevices <= 0 {
+		o.MaxDevices = 32
+	}
+	if o.KnownUsers <= 0 {
+		o.KnownUsers = 1 << 16
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	hasher, err := newHasher(o.Hash)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		store: p.Store, guard: p.Guard, sessions: p.Sessions, opts: o, log: o.Log,
+		hasher: hasher, lockout: newLockout(o.Lockout, o.Clock),
+		entrance: newEntrance(p.Store, o.KnownUsers, o.Clock),
+		seen:     seen{users: map[string]int64{}},
+		ids:      ulid.Monotonic(rand.Reader, 0),
+	}, nil
+}
+
+// now is Unix milliseconds.
+func (s *Service) now() int64 { return s.opts.Clock().UnixMilli() }
+
+// asUser is 403 for who is no user.
+func asUser(id Identity) error {
+	if id.User == "" {
+		return codec.Errorf(codec.CodeForbidden, "this is for users, with a token of their own")
+	}
+	return nil
+}
+
+func wrongCredentials() error {
+	return codec.Errorf(codec.CodeUnauthorized, "user or password is wrong")
+}
+
+func disabled() error {
+	return codec.Errorf(codec.CodeForbidden, "the account is disabled")
+}

@@ -1,0 +1,109 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+
+	"pushd/internal/account"
+	"pushd/internal/codec"
+)
+
+// Bounds of a page about a topic.
+const (
+	DefaultTopicPage = 50
+	MaxTopicPage     = 200 // a greater limit is clamped to this
+)
+
+func clampPage(limit int) int {
+	if limit == 0 {
+		return DefaultTopicPage
+	}
+	return min(max(limit, 1), MaxTopicPage)
+}
+
+// messages are frames as a reply carries them.
+func messages(frames []codec.Frame) []json.RawMessage {
+	list := make([]json.RawMessage, len(frames))
+	for i, f := range frames {
+		list[i] = f.Payload()
+	}
+	return list
+}
+
+// HistoryRequest asks for messages of a topic with a history: those after an
+// offset, or the newest.
+type HistoryRequest struct {
+	Topic string  `json:"topic"`
+	After *uint64 `json:"after,omitempty"`
+	Limit int     `json:"limit,omitempty"` // DefaultTopicPage if 0; clamped to 1..MaxTopicPage
+}
+
+// HistoryReply is a page of a topic's history, oldest first. Where First is
+// greater than After + 1, what is in between is forgotten.
+type HistoryReply struct {
+	Topic string `json:"topic"`
+	Position
+	First    uint64            `json:"first"`    // the oldest that is remembered; offset + 1 when none is
+	Messages []json.RawMessage `json:"messages"` // each as it was pushed
+	More     bool              `json:"more"`     // there are newer ones than these
+}
+
+// History reads what a topic remembers, for a client's session or a backend
+// with the scope read. 404 for a topic that has no history.
+func (s *Service) History(_ context.Context, id account.Identity, r HistoryRequest) (HistoryReply, error) {
+	if id.Key != "" {
+		if err := s.allow(id, account.ScopeRead, "topic history"); err != nil {
+			return HistoryReply{}, err
+		}
+	} else if err := socketOnly(id); err != nil {
+		return HistoryReply{}, err
+	}
+	if err := validName("topic", r.Topic); err != nil {
+		return HistoryReply{}, err
+	}
+	if !s.ports.Topics.Remembers(r.Topic) {
+		return HistoryReply{}, codec.Errorf(codec.CodeNotFound, "this topic has no history (option topics.history)")
+	}
+	past := s.ports.Topics.History(r.Topic, r.After, clampPage(r.Limit), s.opts.MaxRecover)
+	return HistoryReply{
+		Topic: r.Topic, Position: past.Position, First: past.First, Messages: messages(past.Frames),
+		More: past.After+uint64(len(past.Frames)) < past.Offset,
+	}, nil
+}
+
+// RosterRequest asks who is in a topic.
+type RosterRequest struct {
+	Topic  string `json:"topic"`
+	Limit  int    `json:"limit,omitempty"` // DefaultTopicPage if 0; clamped to 1..MaxTopicPage
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// RosterReply is a page of who is in a topic.
+type RosterReply struct {
+	Topic       string       `json:"topic"`
+	Users       []OnlineUser `json:"users"`
+	Count       int          `json:"count"`       // users in all
+	Subscribers int          `json:"subscribers"` // sessions in all
+	NextCursor  string       `json:"next_cursor,omitempty"`
+}
+
+// TopicPresence tells a client who is in a topic. 403 where
+// Options.TopicPresence doesn't say that they may know of each other.
+func (s *Service) TopicPresence(_ context.Context, id account.Identity, r RosterRequest) (RosterReply, error) {
+	if err := socketOnly(id); err != nil {
+		return RosterReply{}, err
+	}
+	if err := validName("topic", r.Topic); err != nil {
+		return RosterReply{}, err
+	}
+	if s.opts.TopicPresence == nil || !s.opts.TopicPresence(r.Topic) {
+		return RosterReply{}, codec.Errorf(codec.CodeForbidden, "who is in this topic is not told (option topics.presence)")
+	}
+	page, err := s.ports.Topics.Roster(r.Topic, clampPage(r.Limit), r.Cursor)
+	if err != nil {
+		return RosterReply{}, err
+	}
+	return RosterReply{
+		Topic: r.Topic, Users: notNil(page.Users), Count: page.Count, Subscribers: page.Subscribers, NextCursor: page.Next,
+	}, nil
+}
