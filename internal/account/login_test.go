@@ -107,14 +107,17 @@ func TestLoginRefused(t *testing.T) {
 	}
 	release()
 	for _, r := range []account.LoginRequest{
-		{User: "", Password: password}, {User: "alice"}, {User: "alice", Password: strings.Repeat("x", 129)},
-		{User: "alice", Password: password, Device: strings.Repeat("d", 129)}, {User: "alice", Password: password, Platform: strings.Repeat("p", 33)},
+		{User: "", Password: password},
+		{User: "alice"},
+		{User: "alice", Password: strings.Repeat("x", 129)},
+		{User: "alice", Password: password, Device: strings.Repeat("d", 129)},
+		{User: "alice", Password: password, Platform: strings.Repeat("p", 33)},
 	} {
 		_, err := n.Login(ctx, home, r)
 		wantCode(t, fmt.Sprintf("%+.20v", r), err, 400, "")
 	}
 	yes := true
-	if _, err := n.ChangeUser(ctx, admins, account.ChangeUserRequest{ID: "alice", Disabled: &yes}); err != nil {
+	if _, err := n.ChangeUser(ctx, admins, account.ChangeUserRequest{User: "alice", Disabled: &yes}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := n.Login(ctx, home, account.LoginRequest{User: "alice", Password: "wrong horse"})

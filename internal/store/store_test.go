@@ -57,6 +57,7 @@ var suites = []struct {
 	{"Moved", storetest.Moved},
 	{"Marks", storetest.Marks},
 	{"Search", storetest.Search},
+	{"MembersRead", storetest.MembersRead},
 }
 
 func TestSuites(t *testing.T) {

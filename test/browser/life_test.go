@@ -13,7 +13,7 @@ const lost = "WebSocket connection to"
 
 func TestKick(t *testing.T) {
 	server := start(t)
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.login("alice")
 	admin(t, server, "/api/kick", `{"user":"alice","reason":"that was the tour"}`)
 	page.shows("#banner-code", "4004")
@@ -31,9 +31,9 @@ func TestKick(t *testing.T) {
 func TestReplaced(t *testing.T) {
 	server := start(t)
 	chromium := launch(t)
-	first := open(t, chromium, "http://"+server.Listen+"/")
+	first := open(t, chromium, "http://"+server.Listen+"/#developer")
 	first.login("alice")
-	second := open(t, chromium, "http://"+server.Listen+"/")
+	second := open(t, chromium, "http://"+server.Listen+"/#developer")
 	second.login("alice")
 	first.shows("#banner-code", "4003")
 	first.shows("#status", "Disconnected")
@@ -44,7 +44,7 @@ func TestReplaced(t *testing.T) {
 
 func TestNoLogin(t *testing.T) {
 	server := start(t, "--login-timeout", "200ms")
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.click("#login summary")
 	page.click("#connect-only")
 	page.shows("#banner-code", "4005")
@@ -54,7 +54,7 @@ func TestNoLogin(t *testing.T) {
 
 func TestServerRestart(t *testing.T) {
 	server := start(t)
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.login("alice")
 	page.fill("#topic", "news")
 	page.click("#subscribe button")
@@ -76,7 +76,7 @@ func TestServerRestart(t *testing.T) {
 func TestConnectionLost(t *testing.T) {
 	server := start(t)
 	between := startProxy(t, server.Listen)
-	page := open(t, launch(t), "http://"+between.address()+"/")
+	page := open(t, launch(t), "http://"+between.address()+"/#developer")
 	page.login("alice")
 	page.fill("#topic", "news")
 	page.click("#subscribe button")
@@ -93,7 +93,7 @@ func TestConnectionLost(t *testing.T) {
 
 func TestHeartbeat(t *testing.T) {
 	server := start(t, "--heartbeat", "1s")
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.login("alice")
 	page.fill("#filter", "HeartBeat")
 	page.until(`document.querySelectorAll('#rows > [data-kind="reply"]').length >= 4`)
@@ -106,7 +106,7 @@ func TestHeartbeat(t *testing.T) {
 func TestSilence(t *testing.T) {
 	server := start(t, "--heartbeat", "1s")
 	between := startProxy(t, server.Listen)
-	page := open(t, launch(t), "http://"+between.address()+"/")
+	page := open(t, launch(t), "http://"+between.address()+"/#developer")
 	page.do(`const { PushClient } = await import("/client.js");
 		const silent = new PushClient({ user: "alice", timeout: 500 });
 		const closes = [];
@@ -125,7 +125,7 @@ func TestSilence(t *testing.T) {
 // and how long it waits.
 func TestCloseCodes(t *testing.T) {
 	server := start(t)
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	type verdict struct {
 		Retry string
 		After float64
@@ -193,7 +193,7 @@ func TestCloseCodes(t *testing.T) {
 func TestSnippets(t *testing.T) {
 	server := start(t)
 	chromium := launch(t)
-	page := open(t, chromium, "http://"+server.Listen+"/")
+	page := open(t, chromium, "http://"+server.Listen+"/#developer")
 	for _, kind := range []string{"client", "plain"} {
 		t.Run(kind, func(t *testing.T) {
 			user := "site-" + kind

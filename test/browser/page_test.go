@@ -17,7 +17,7 @@ import (
 
 func TestSession(t *testing.T) {
 	server := start(t)
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.shows("#status", "Not connected")
 	page.shows("#address", server.Listen)
 
@@ -58,7 +58,7 @@ func TestSession(t *testing.T) {
 
 func TestFrames(t *testing.T) {
 	server := start(t, "--heartbeat", "24h") // no heartbeat comes between
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.login("alice")
 
 	admin(t, server, "/api/push", `{"users":["alice"],"message":{"text":"for alice","big":12345678901234567890}}`)
@@ -126,7 +126,7 @@ func TestFrames(t *testing.T) {
 func TestPresence(t *testing.T) {
 	server := start(t)
 	chromium := launch(t)
-	page := open(t, chromium, "http://"+server.Listen+"/")
+	page := open(t, chromium, "http://"+server.Listen+"/#developer")
 	page.login("alice")
 	page.fill("#presence-users", "bob, alice")
 	page.click("#presence-online")
@@ -136,7 +136,7 @@ func TestPresence(t *testing.T) {
 	page.fill("#presence-users", "bob")
 	page.click("#presence-watch")
 	page.shows("#roster", "watched")
-	other := open(t, chromium, "http://"+server.Listen+"/")
+	other := open(t, chromium, "http://"+server.Listen+"/#developer")
 	other.choose("#platform", "ios")
 	other.login("bob")
 	// One tab of a window is in front; the other one doesn't draw.
@@ -155,7 +155,7 @@ func TestPresence(t *testing.T) {
 
 func TestEditorRefuses(t *testing.T) {
 	server := start(t, "--heartbeat", "24h") // no heartbeat comes between
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.login("alice")
 	page.click("#clear")
 	cases := []struct{ text, complaint string }{
@@ -184,7 +184,7 @@ func TestEditorRefuses(t *testing.T) {
 
 func TestTokenMode(t *testing.T) {
 	server := start(t, "--auth.mode", "token", "--auth.jwt.key", "a-secret-of-the-tests-and-of-nothing-else")
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	page.fill("#user", "alice")
 	page.click("#connect")
 	page.shows("#login-error", "401 · robot.Login")
@@ -200,7 +200,7 @@ func TestTokenMode(t *testing.T) {
 // The screenshots are for people: PUSHD_SCREENSHOT names a directory for them.
 func TestLooks(t *testing.T) {
 	server := start(t)
-	page := open(t, launch(t), "http://"+server.Listen+"/")
+	page := open(t, launch(t), "http://"+server.Listen+"/#developer")
 	dir := os.Getenv("PUSHD_SCREENSHOT")
 	if dir == "" {
 		dir = t.TempDir()
@@ -245,7 +245,7 @@ func TestLooks(t *testing.T) {
 }
 
 // pictures takes screenshots in both color schemes: of a wide and a middle
-// screen, and of these parts on a phone. Then the screen is wide again.
+// screen, and on a phone, of these panels if there are any. Then the screen is wide again.
 func (p *tab) pictures(dir, state string, parts ...string) {
 	p.t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -257,6 +257,9 @@ func (p *tab) pictures(dir, state string, parts ...string) {
 		})
 		p.picture(dir, state+"-wide-"+scheme, 1440, 900)
 		p.picture(dir, state+"-middle-"+scheme, 1000, 800)
+		if len(parts) == 0 {
+			p.picture(dir, state+"-phone-"+scheme, 390, 800)
+		}
 		for _, part := range parts {
 			p.do(fmt.Sprintf(`document.querySelector('.views [data-view="%s"]').click()`, part))
 			p.picture(dir, state+"-phone-"+scheme+"-"+part, 390, 800)
@@ -268,7 +271,7 @@ func (p *tab) pictures(dir, state string, parts ...string) {
 func (p *tab) picture(dir, name string, width, height int64) {
 	p.t.Helper()
 	p.run(chromedp.EmulateViewport(width, height))
-	for _, box := range eval[[]string](p, `["html", "main", ".side", ".tools", "#rows"].filter((box) => {
+	for _, box := range eval[[]string](p, `["html", "#developer", ".side", ".tools", "#rows", "#chat", "#conversations", "#messages", "#details"].filter((box) => {
 		const { scrollWidth, clientWidth } = document.querySelector(box);
 		return scrollWidth > clientWidth;
 	})`) {

@@ -3,6 +3,7 @@
 // How many users' presence is watched at most, those of the latest conversations.
 const MAX_WATCHED = 60;
 const MAX_MEMBERS = 200;
+const MAX_CHECKED = 100; // members whose presence is asked for
 
 /** Tells "change" when groups, friends or presence changed, and "left" with { group, by }. */
 export class People extends EventTarget {
@@ -54,8 +55,10 @@ export class People extends EventTarget {
     return this.friends.get(user)?.remark || (user.startsWith("bot:") ? user.slice(4) : user);
   }
 
+  /** Whether a user is online; undefined where that isn't known. */
   isOnline(user) {
-    return (this.online.get(user) ?? []).length > 0;
+    const platforms = this.online.get(user);
+    return platforms && platforms.length > 0;
   }
 
   // ── Groups ────────────────────────────────────────────────────────────────
@@ -90,8 +93,15 @@ export class People extends EventTarget {
     return this.#ask("group", "Remove", { group, users: [user] });
   }
 
-  members(group) {
-    return this.#ask("group", "Members", { group, limit: MAX_MEMBERS });
+  async members(group) {
+    const page = await this.#ask("group", "Members", { group, limit: MAX_MEMBERS });
+    const users = page.members.map(({ user }) => user).slice(0, MAX_CHECKED);
+    this.#client.online(users).then(({ online }) => {
+      for (const user of users) this.online.set(user, []);
+      for (const { user, platforms } of online) this.online.set(user, platforms);
+      this.#changed();
+    }, () => {}); // then nobody is shown as online
+    return page;
   }
 
   requests(group) {

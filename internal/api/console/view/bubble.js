@@ -27,7 +27,7 @@ export class Bubbles {
   message(m, { own, first, last, group, status }) {
     if (m.type === "notice") return this.line(notice(m, this.#people), m.time, m.seq);
     const away = m.type === "recalled" || m.type === "gone";
-    const bubble = el("div", { class: `bubble ${away ? "away" : m.type}` });
+    const bubble = el("div", { class: away ? "bubble away" : "bubble", "data-type": m.type });
     bubble.append(...this.#content(m));
     bubble.append(this.#meta(m, own, status));
     const column = el("div", { class: "column" });
@@ -55,7 +55,7 @@ export class Bubbles {
   pending(entry, { first, last }) {
     const { body, file, state, error, progress } = entry;
     const shown = file && !body.url ? { ...body, local: file } : body;
-    const bubble = el("div", { class: `bubble ${body.type}` }, ...this.#content(shown));
+    const bubble = el("div", { class: "bubble", "data-type": body.type }, ...this.#content(shown));
     const label = state === "refused" ? "Not sent" : file && progress > 0 && progress < 1 ? `${Math.round(progress * 100)} %` : "Sending";
     bubble.append(el("span", { class: "meta" }, el("time", { text: clock(entry.time) }), icon(state === "refused" ? "alert" : "clock", label)));
     const column = el("div", { class: "column" }, bubble);

@@ -112,7 +112,8 @@ export class ChatPage {
     }
     if (c.kind !== "s") return "From the server";
     if (c.peer.startsWith("bot:")) return "Bot";
-    return this.#people.isOnline(c.peer) ? "Online" : "Offline";
+    const online = this.#people.isOnline(c.peer);
+    return online === undefined ? "" : online ? "Online" : "Offline";
   }
 
   #left({ conversation, by }) {

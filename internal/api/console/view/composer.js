@@ -188,7 +188,8 @@ export class Composer {
     const fits = word === undefined || this.#members.length === 0
       ? []
       : [...this.#members, "all"].filter((user) => user.toLowerCase().startsWith(word)).slice(0, 6);
-    this.#choices.hidden = fits.length === 0;
+    // A name that is whole needs no choice, and Enter sends it.
+    this.#choices.hidden = fits.length === 0 || fits.some((user) => user.toLowerCase() === word);
     this.#choices.replaceChildren(...fits.map((user, index) => el("li", {
       role: "option", id: `mention-${index}`, "aria-selected": String(index === 0), "data-user": user, text: `@${user}`,
       on: { mousedown: (event) => { event.preventDefault(); this.#insert(user); } },

@@ -49,11 +49,15 @@ export class Conversations {
     const { last, unread, mentioned, lastTime } = c;
     const online = c.kind === "s" ? this.#people.isOnline(c.peer) : undefined;
     const typing = typists(c, this.#people);
-    return [this.#people.title(c), last?.seq, last?.edited, last?.type, unread, mentioned, shortly(lastTime), online, typing, chosen, c.draft, this.#mark(c)];
+    return [this.#people.title(c), last?.seq, last?.edited, last?.type, unread, mentioned, shortly(lastTime), online, typing, chosen, c.draft, this.#mark(c), this.#waiting(c).length];
+  }
+
+  #waiting(c) {
+    return this.#chat.outbox.entries.filter(({ conversation }) => conversation === c);
   }
 
   #mark(c) {
-    const waiting = this.#chat.outbox.entries.filter(({ conversation }) => conversation === c);
+    const waiting = this.#waiting(c);
     if (waiting.some(({ state }) => state === "refused")) return "alert";
     if (waiting.length > 0) return "clock";
     if (c.kind !== "s" || c.last?.from !== this.#chat.me || c.last.type === "recalled") return "";
@@ -86,6 +90,8 @@ export class Conversations {
   }
 
   #preview(c) {
+    const waiting = this.#waiting(c).at(-1);
+    if (waiting) return summary({ ...waiting.body, from: this.#chat.me }, this.#people);
     if (!c.last) return c.kind === "g" ? "No messages yet" : "";
     const text = summary(c.last, this.#people);
     if (c.kind !== "g" || c.last.type === "notice") return text;
@@ -120,7 +126,7 @@ export class Conversations {
     const c = this.#chat.get(message.conv);
     const title = c ? this.#people.title(c) : message.conv;
     return el("li", {}, el("button", {
-      class: "conversation result", on: { click: () => this.#page.reveal(message) },
+      class: "conversation hit", on: { click: () => this.#page.reveal(message) },
     },
     avatar(c?.peer || c?.group || message.conv, title, { kind: c?.kind, small: true }),
     el("span", { class: "lines" },

@@ -2,7 +2,7 @@
 // members, and what can be done with it.
 
 import { avatar, el, icon, iconButton, openMenu } from "./dom.js";
-import { day } from "./format.js";
+import { dated } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -18,6 +18,7 @@ export class Details {
   #more = false;
   #requests = [];
   #generation = 0;
+  #drawn = ""; // what the panel shows now
 
   constructor({ chat, people, page }) {
     this.#chat = chat;
@@ -51,6 +52,9 @@ export class Details {
     const c = this.#conversation;
     const body = $("details-body");
     if (!c || !this.shown) return;
+    const facts = JSON.stringify(this.#facts(c));
+    if (this.#drawn === facts) return;
+    this.#drawn = facts;
     const focused = document.activeElement?.closest?.("#details-body") && document.activeElement.id;
     const typed = $("invite-users")?.value ?? "";
     body.replaceChildren(...(c.kind === "g" ? this.#group(c) : this.#user(c)).filter(Boolean));
@@ -72,6 +76,14 @@ export class Details {
     this.redraw();
   }
 
+  #facts(c) {
+    const users = this.#members.map(({ user }) => [this.#people.name(user), this.#people.isOnline(user)]);
+    return [
+      c.conv, c.peer, this.#people.title(c), this.#people.online.get(c.peer), this.#people.friends.get(c.peer),
+      this.#people.groups.get(c.group), this.#members, users, this.#requests, this.#more,
+    ];
+  }
+
   get #role() {
     return this.#members.find(({ user }) => user === this.#chat.me)?.role ?? "";
   }
@@ -85,8 +97,8 @@ export class Details {
     const friend = this.#people.friends.get(peer);
     const act = (promise) => this.#page.attempt(promise);
     return [
-      el("div", { class: "who" }, avatar(peer, title, { online: bot ? undefined : platforms.length > 0 }), el("h3", { text: title }), el("code", { text: peer })),
-      el("p", { class: "hint", text: bot ? "A bot: a program that answers." : platforms.length > 0 ? `Online on ${platforms.join(", ")}` : "Offline" }),
+      el("div", { class: "who" }, avatar(peer, title, { online: bot ? undefined : this.#people.isOnline(peer) }), el("h3", { text: title }), el("code", { text: peer })),
+      el("p", { class: "hint", text: bot ? "A bot: a program that answers." : platforms.length > 0 ? `Online on ${platforms.join(", ")}` : this.#people.isOnline(peer) === false ? "Offline" : "" }),
       !bot && el("div", { class: "stack" },
         !friend || friend.state === "none" ? el("button", { on: { click: () => act(this.#people.befriend(peer)) } }, icon("add-user"), "Add as a friend") : null,
         friend?.state === "asking" && el("button", { class: "primary", on: { click: () => act(this.#people.answerFriend(peer, true)) } }, icon("tick"), "Accept the request"),
@@ -104,7 +116,7 @@ export class Details {
       el("div", { class: "who" }, avatar(c.group, this.#people.title(c), { kind: "g" }), el("h3", { text: this.#people.title(c) }),
         el("button", { class: "id", title: "Copy the group's id", on: { click: () => this.#page.copy(c.group) } }, el("code", { text: c.group }), icon("copy"))),
       info.notice && el("p", { class: "notice-text", text: info.notice }),
-      el("p", { class: "hint", text: [JOINS[info.join], info.created && `since ${day(info.created)}`].filter(Boolean).join(" · ") }),
+      el("p", { class: "hint", text: [JOINS[info.join], info.created && `since ${dated(info.created)}`].filter(Boolean).join(" · ") }),
       this.#requests.length > 0 && el("h4", { text: "Want to join" }),
       this.#requests.length > 0 && el("ul", { class: "people" }, ...this.#requests.map((request) => this.#request(c, request))),
       mayInvite && this.#invite(c),

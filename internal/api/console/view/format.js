@@ -4,6 +4,7 @@ const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 const DAY = 86_400_000;
@@ -13,6 +14,7 @@ function midnight(ms) {
 }
 
 export const clock = (ms) => time.format(ms);
+export const dated = (ms) => calendar.format(ms);
 export const exactly = (ms) => exact.format(ms);
 export const sameDay = (a, b) => midnight(a) === midnight(b);
 
@@ -57,15 +59,21 @@ export function summary(message, people) {
   }
 }
 
+function listed(users, count, people) {
+  const some = users.slice(0, 3).map((user) => people.name(user));
+  if (count > some.length) return `${some.join(", ")} and ${count - some.length} more`;
+  return some.length < 2 ? some.join("") : `${some.slice(0, -1).join(", ")} and ${some.at(-1)}`;
+}
+
 /** What a notice says happened. */
 export function notice({ data = {} }, people) {
   const { event, users = [], count = users.length, by } = data;
-  const some = users.slice(0, 3).map((user) => people.name(user));
-  const rest = count - some.length;
-  const names = rest > 0 ? `${some.join(", ")} and ${rest} more` : some.join(", ");
+  const names = listed(users, count, people);
+  const others = listed(users.filter((user) => user !== by), count - 1, people);
   const self = by && users.length === 1 && users[0] === by;
   switch (event) {
     case "joined":
+      if (by && users.length > 1 && users.includes(by)) return `${people.name(by)} opened the group with ${others}`;
       return by && !self ? `${people.name(by)} added ${names}` : `${names} joined`;
     case "left":
       return `${names} left`;

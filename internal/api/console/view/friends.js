@@ -36,7 +36,7 @@ export class Friends {
     const { user, state, blocked, text } = friend;
     const name = this.#people.name(user);
     const online = this.#people.isOnline(user);
-    const said = blocked ? "blocked" : { asking: text || "wants to be your friend", asked: "was asked", friend: online ? "online" : "offline", none: "" }[state];
+    const said = blocked ? "blocked" : { asking: text || "wants to be your friend", asked: "was asked", friend: online ? "online" : online === false ? "offline" : "your friend", none: "" }[state];
     const act = (promise) => this.#page.attempt(promise);
     const buttons = {
       asking: [

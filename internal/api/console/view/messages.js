@@ -200,7 +200,7 @@ export class Messages {
     const c = this.#conversation;
     const { me } = this.#chat;
     const own = m.from === me;
-    const { attempt } = this.#page;
+    const attempt = (promise) => this.#page.attempt(promise);
     const items = [];
     if (m.type === "text") items.push({ label: "Copy text", icon: "copy", act: () => this.#page.copy(m.text) });
     if (own && m.type === "text") items.push({ label: "Edit", icon: "edit", act: () => this.#page.edit(c, m) });
