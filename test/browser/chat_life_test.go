@@ -179,7 +179,7 @@ func TestChatKeyboard(t *testing.T) {
 	keys(kb.ArrowUp) // edits the last message
 	page.until(`document.querySelector("#compose").value === "two" && !document.querySelector("#editing").hidden`)
 	keys(kb.Escape)
-	page.until(`document.querySelector("#compose").value === "" && document.querySelector("#editing").hidden`)
+	page.until(`document.querySelector("#compose").value.trim() === "" && document.querySelector("#editing").hidden`)
 	page.clean(server.Listen)
 }
 
