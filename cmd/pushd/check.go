@@ -23,6 +23,7 @@ func (c *Config) Check() error {
 		c.checkBackends(),
 		c.checkHistories(),
 		c.checkRate(),
+		c.checkFiles(),
 	)
 }
 
@@ -145,6 +146,9 @@ func (c *Config) Warnings() []string {
 		if o, _ := byKey(optionTable(), key); c.source(key).layer == layerFlag && !strings.HasPrefix(c.text(o), "@") {
 			out = append(out, fmt.Sprintf("--%s on the command line is visible to every user of this machine; use %s or a value of the form @FILE", key, o.env))
 		}
+	}
+	if c.source("store").layer == layerFlag && c.Store.hasPassword() {
+		out = append(out, "--store on the command line shows its password to every user of this machine; use PUSHD_STORE or a value of the form @FILE")
 	}
 	if c.explicit("max-per-platform") && c.MultiLogin != "allow" {
 		out = append(out, "max-per-platform only counts with multi-login allow; multi-login is "+c.MultiLogin)

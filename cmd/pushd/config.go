@@ -25,6 +25,8 @@ type Config struct {
 	Node    string `key:"node" default:"" is:"node" usage:"Name of this node in replies, logs and metrics. Empty is the host name."`
 	DataDir string `key:"data-dir" default:"./data" is:"path" usage:"Directory for what the server writes, such as generated keys. It is created with mode 0700 when something has to be written."`
 
+	Store StoreURL `group:"Database" key:"store" default:"" usage:"Where accounts, conversations and groups are kept: sqlite:FILE, a postgres:// address, which several nodes can share, @FILE that holds one of these, or none, which leaves push, topics and presence. Empty is sqlite:pushd.db in data-dir."`
+
 	Listen           string         `group:"Public listener" key:"listen" default:":8089" is:"address" usage:"Address of the public listener, HOST:PORT. No host is every address; port 0 picks a free one and the log says which."`
 	Path             string         `key:"path" default:"/ws" is:"urlpath" usage:"Path of the WebSocket endpoint."`
 	Page             bool           `key:"page" default:"true" usage:"Serve the page at / that connects, logs in and shows every frame."`
@@ -65,6 +67,8 @@ type Config struct {
 	Loops     int `group:"Runtime" key:"loops" default:"0" min:"0" max:"4096" usage:"Event loops. 0 is one for each processor (GOMAXPROCS)."`
 	Workers   int `key:"workers" default:"0" min:"0" max:"100000" usage:"Goroutines for requests that may block. 0 is chosen from the number of processors."`
 	GCPercent int `key:"gc-percent" default:"0" min:"0" max:"10000" usage:"Go's garbage collection target in percent (GOGC). 0 keeps the server's own, 20."`
+
+	Files FilesConfig `group:"Files" key:"files"`
 
 	Hooks   HooksConfig   `group:"Backends" key:"hooks"`
 	Offline OfflineConfig `key:"offline"`

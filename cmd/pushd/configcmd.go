@@ -45,6 +45,9 @@ written.`,
 			if _, err := newAPIKeys(cfg, keys); err != nil {
 				return usageError{err}
 			}
+			if _, err := cfg.Database(); err != nil {
+				return usageError{err}
+			}
 			// A key set behind an address is not fetched: checking a file
 			// should work where the server's network is out of reach.
 			if set := cfg.Auth.JWT.JWKS; set != "" && !strings.Contains(set, "://") {

@@ -97,6 +97,10 @@ func (o option) decodeText(field reflect.Value, text string) error {
 			return errors.New("@ needs the name of a file")
 		}
 		*p = Secret(text)
+	case *StoreURL:
+		address, err := parseStoreURL(text)
+		*p = address
+		return err
 	case *string:
 		text, err := o.text(text)
 		*p = text

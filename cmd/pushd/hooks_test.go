@@ -62,7 +62,7 @@ func TestBackendOptions(t *testing.T) {
 		{"a bot without anything", "bots: [{}]\n", nil, []string{"entry 1", "bot's name", "has no url"}},
 		{"two bots of one name", "bots: [{name: a, url: 'https://x'}, {name: a, url: 'https://y'}]\n", nil, []string{"entry 2", "taken by entry 1"}},
 		{"a bot that is built in", "bots: [{name: echo, url: 'https://x'}]\n", nil, []string{"taken by what is built in"}},
-		{"a bot's typo", "bots: [{nmae: a}]\n", nil, []string{"entry 1", `"nmae"`, "did you mean name?"}},
+		{"a bot's typo", "bots: [{urll: a}]\n", nil, []string{"entry 1", `"urll"`, "did you mean url?"}},
 		{"a bot's address", "bots: [{name: a, url: here}]\n", nil, []string{"entry 1", "url: accepted is"}},
 		{"a bot's timeout", "bots: [{name: a, url: 'https://x', timeout: 1h}]\n", nil, []string{"entry 1", "timeout: accepted is 100ms to 5m"}},
 		{"no list of bots", "bots: {name: a}\n", nil, []string{"bots", "list"}},
@@ -113,7 +113,7 @@ func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(401)
 	}
 	if o.refuse && strings.Contains(string(body), `"type":"user.before_login"`) {
-		io.WriteString(w, `{"action":"refuse","message":"not you"}`)
+		_, _ = io.WriteString(w, `{"action":"refuse","message":"not you"}`)
 	}
 }
 

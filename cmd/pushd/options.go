@@ -63,7 +63,7 @@ func collect(t reflect.Type, prefix string, index []int, group *string, table *[
 			is:       field.Tag.Get("is"),
 			usage:    field.Tag.Get("usage"),
 			fileOnly: field.Tag.Get("fileonly") == "true",
-			secret:   field.Type == reflect.TypeFor[Secret](),
+			secret:   field.Type == reflect.TypeFor[Secret]() || field.Type == reflect.TypeFor[StoreURL](),
 			typ:      field.Type,
 			index:    at,
 		}
@@ -103,6 +103,8 @@ func (o option) kind() string {
 		return "size"
 	case reflect.TypeFor[Secret]():
 		return "secret"
+	case reflect.TypeFor[StoreURL]():
+		return "address"
 	case reflect.TypeFor[[]string](), reflect.TypeFor[[]netip.Prefix]():
 		return "list"
 	case reflect.TypeFor[map[string]int]():

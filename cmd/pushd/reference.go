@@ -168,7 +168,7 @@ func yamlDefault(o option) string {
 		return "[]"
 	case "map":
 		return "{}"
-	case "text", "secret":
+	case "text", "secret", "address":
 		return strconv.Quote(o.def)
 	}
 	return o.def

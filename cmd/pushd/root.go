@@ -34,6 +34,8 @@ Clients connect to ws://HOST:8089/ws. Backends use the admin listener on
 		a.tokenCommand(),
 		a.configCommand(),
 		a.keysCommand(),
+		a.migrateCommand(),
+		a.backupCommand(),
 		a.versionCommand(),
 	)
 	return root

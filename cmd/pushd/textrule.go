@@ -26,6 +26,8 @@ func textRule(rule, text string) (string, error) {
 		return parseJWKS(text)
 	case "webhook":
 		return parseWebhook(text)
+	case "bucket":
+		return parseBucket(text)
 	case "path":
 		if text == "" {
 			return "", errors.New("accepted is the path of a directory")

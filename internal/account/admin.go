@@ -77,22 +77,17 @@ func (s *Service) ListUsers(ctx context.Context, id Identity, r ListUsersRequest
 	return ListUsersReply{Users: users, Next: next}, err
 }
 
-// UserID names an account in the path of an administrator's request.
-type UserID struct {
-	ID string `json:"id"`
-}
-
 // GetUser is one account, with everything but its password.
-func (s *Service) GetUser(ctx context.Context, id Identity, r UserID) (User, error) {
+func (s *Service) GetUser(ctx context.Context, id Identity, r UserRequest) (User, error) {
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return User{}, err
 	}
-	return s.store.User(ctx, r.ID)
+	return s.store.User(ctx, r.User)
 }
 
 // ChangeUserRequest names what to change; what isn't there stays.
 type ChangeUserRequest struct {
-	ID       string          `json:"id"`
+	User     string          `json:"user"`
 	Name     *string         `json:"name,omitempty"`
 	Avatar   *string         `json:"avatar,omitempty"`
 	Extra    json.RawMessage `json:"extra,omitempty"`
@@ -108,7 +103,7 @@ func (s *Service) ChangeUser(ctx context.Context, id Identity, r ChangeUserReque
 	if err := validProfile(r.Name, r.Avatar, r.Extra); err != nil {
 		return User{}, err
 	}
-	u, err := s.store.ChangeUser(ctx, r.ID, UserChange{Name: r.Name, Avatar: r.Avatar, Extra: extra(r.Extra), Disabled: r.Disabled})
+	u, err := s.store.ChangeUser(ctx, r.User, UserChange{Name: r.Name, Avatar: r.Avatar, Extra: extra(r.Extra), Disabled: r.Disabled})
 	if err != nil || r.Disabled == nil {
 		return u, err
 	}
@@ -121,20 +116,20 @@ func (s *Service) ChangeUser(ctx context.Context, id Identity, r ChangeUserReque
 }
 
 // DeleteUser takes an account away; what the user sent stays where it is.
-func (s *Service) DeleteUser(ctx context.Context, id Identity, r UserID) (struct{}, error) {
+func (s *Service) DeleteUser(ctx context.Context, id Identity, r UserRequest) (struct{}, error) {
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return struct{}{}, err
 	}
-	if err := s.store.DeleteUser(ctx, r.ID); err != nil {
+	if err := s.store.DeleteUser(ctx, r.User); err != nil {
 		return struct{}{}, err
 	}
-	s.audit(id, "deleted", r.ID)
-	return struct{}{}, s.endAll(ctx, r.ID, true)
+	s.audit(id, "deleted", r.User)
+	return struct{}{}, s.endAll(ctx, r.User, true)
 }
 
 // ResetPasswordRequest sets another password.
 type ResetPasswordRequest struct {
-	ID       string `json:"id"`
+	User     string `json:"user"`
 	Password string `json:"password"`
 }
 
@@ -151,27 +146,27 @@ func (s *Service) ResetPassword(ctx context.Context, id Identity, r ResetPasswor
 	if err != nil {
 		return struct{}{}, err
 	}
-	if _, err := s.store.ChangeUser(ctx, r.ID, UserChange{Hash: &hash}); err != nil {
+	if _, err := s.store.ChangeUser(ctx, r.User, UserChange{Hash: &hash}); err != nil {
 		return struct{}{}, err
 	}
-	s.audit(id, "password reset", r.ID)
-	return struct{}{}, s.endAll(ctx, r.ID, false)
+	s.audit(id, "password reset", r.User)
+	return struct{}{}, s.endAll(ctx, r.User, false)
 }
 
 // UserDevices lists where a user is logged in with a password.
-func (s *Service) UserDevices(ctx context.Context, id Identity, r UserID) (DevicesReply, error) {
+func (s *Service) UserDevices(ctx context.Context, id Identity, r UserRequest) (DevicesReply, error) {
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return DevicesReply{}, err
 	}
-	if _, err := s.store.User(ctx, r.ID); err != nil {
+	if _, err := s.store.User(ctx, r.User); err != nil {
 		return DevicesReply{}, err
 	}
-	return s.devices(ctx, r.ID, "")
+	return s.devices(ctx, r.User, "")
 }
 
 // RevokeUserRequest names a user, and one of his log-ins if not all are meant.
 type RevokeUserRequest struct {
-	ID    string `json:"id"`
+	User  string `json:"user"`
 	Grant string `json:"grant,omitempty"`
 }
 
@@ -182,15 +177,15 @@ func (s *Service) RevokeUser(ctx context.Context, id Identity, r RevokeUserReque
 		return struct{}{}, err
 	}
 	if r.Grant != "" {
-		return s.RevokeDevice(ctx, Identity{User: r.ID}, RevokeDeviceRequest{Grant: r.Grant})
+		return s.RevokeDevice(ctx, Identity{User: r.User}, RevokeDeviceRequest{Grant: r.Grant})
 	}
-	if err := ValidUserID(r.ID); err != nil {
+	if err := ValidUserID(r.User); err != nil {
 		return struct{}{}, err
 	}
 	// Also for a user who has no account here yet: tokens from outside may be his.
-	err := s.endAll(ctx, r.ID, false)
+	err := s.endAll(ctx, r.User, false)
 	if err == nil {
-		s.audit(id, "revoked", r.ID)
+		s.audit(id, "revoked", r.User)
 	}
 	return struct{}{}, err
 }

@@ -33,32 +33,32 @@ func TestAdmin(t *testing.T) {
 
 	l := n.login(home, "alice", "phone")
 	n.connect(l.Token)
-	devices, err := n.UserDevices(ctx, admins, account.UserID{ID: "alice"})
+	devices, err := n.UserDevices(ctx, admins, account.UserRequest{User: "alice"})
 	if err != nil || len(devices.Devices) != 1 || devices.Devices[0].Device != "phone" {
 		t.Errorf("%+v, %v", devices, err)
 	}
-	_, err = n.UserDevices(ctx, admins, account.UserID{ID: "nobody"})
+	_, err = n.UserDevices(ctx, admins, account.UserRequest{User: "nobody"})
 	wantCode(t, "nobody's devices", err, 404, "")
-	_, err = n.RevokeUser(ctx, admins, account.RevokeUserRequest{ID: "alice", Grant: devices.Devices[0].ID})
+	_, err = n.RevokeUser(ctx, admins, account.RevokeUserRequest{User: "alice", Grant: devices.Devices[0].ID})
 	wantCode(t, "one device", err, 0, "")
 	_, err = n.guard.Verify(l.Token)
 	wantCode(t, "its token", err, 401, "revoked")
 
 	l = n.login(home, "alice", "")
-	_, err = n.ResetPassword(ctx, admins, account.ResetPasswordRequest{ID: "alice", Password: "new password"})
+	_, err = n.ResetPassword(ctx, admins, account.ResetPasswordRequest{User: "alice", Password: "new password"})
 	wantCode(t, "reset", err, 0, "")
 	_, err = n.guard.Verify(l.Token)
 	wantCode(t, "after the reset", err, 401, "revoked")
 	_, err = n.Login(ctx, home, account.LoginRequest{User: "alice", Password: "new password"})
 	wantCode(t, "the new one", err, 0, "")
-	_, err = n.ResetPassword(ctx, admins, account.ResetPasswordRequest{ID: "nobody", Password: "new password"})
+	_, err = n.ResetPassword(ctx, admins, account.ResetPasswordRequest{User: "nobody", Password: "new password"})
 	wantCode(t, "nobody's", err, 404, "")
 
-	_, err = n.DeleteUser(ctx, admins, account.UserID{ID: "alice"})
+	_, err = n.DeleteUser(ctx, admins, account.UserRequest{User: "alice"})
 	wantCode(t, "delete", err, 0, "")
-	_, err = n.DeleteUser(ctx, admins, account.UserID{ID: "alice"})
+	_, err = n.DeleteUser(ctx, admins, account.UserRequest{User: "alice"})
 	wantCode(t, "twice", err, 404, "")
-	_, err = n.GetUser(ctx, admins, account.UserID{ID: "alice"})
+	_, err = n.GetUser(ctx, admins, account.UserRequest{User: "alice"})
 	wantCode(t, "deleted", err, 404, "")
 	_, err = n.Login(ctx, home, account.LoginRequest{User: "alice", Password: "new password"})
 	wantCode(t, "deleted", err, 401, "")
@@ -118,19 +118,19 @@ func TestAdminsOnly(t *testing.T) {
 				return err
 			},
 			"list": func() error { _, err := n.ListUsers(ctx, id, account.ListUsersRequest{}); return err },
-			"get":  func() error { _, err := n.GetUser(ctx, id, account.UserID{ID: "alice"}); return err },
+			"get":  func() error { _, err := n.GetUser(ctx, id, account.UserRequest{User: "alice"}); return err },
 			"change": func() error {
-				_, err := n.ChangeUser(ctx, id, account.ChangeUserRequest{ID: "alice"})
+				_, err := n.ChangeUser(ctx, id, account.ChangeUserRequest{User: "alice"})
 				return err
 			},
-			"delete": func() error { _, err := n.DeleteUser(ctx, id, account.UserID{ID: "alice"}); return err },
+			"delete": func() error { _, err := n.DeleteUser(ctx, id, account.UserRequest{User: "alice"}); return err },
 			"reset": func() error {
-				_, err := n.ResetPassword(ctx, id, account.ResetPasswordRequest{ID: "alice", Password: password})
+				_, err := n.ResetPassword(ctx, id, account.ResetPasswordRequest{User: "alice", Password: password})
 				return err
 			},
-			"devices": func() error { _, err := n.UserDevices(ctx, id, account.UserID{ID: "alice"}); return err },
+			"devices": func() error { _, err := n.UserDevices(ctx, id, account.UserRequest{User: "alice"}); return err },
 			"revoke": func() error {
-				_, err := n.RevokeUser(ctx, id, account.RevokeUserRequest{ID: "alice"})
+				_, err := n.RevokeUser(ctx, id, account.RevokeUserRequest{User: "alice"})
 				return err
 			},
 		} {

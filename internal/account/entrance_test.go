@@ -35,7 +35,7 @@ func TestEntered(t *testing.T) {
 	}
 
 	for _, disabled := range []bool{true, false} {
-		if _, err := n.ChangeUser(ctx, admins, account.ChangeUserRequest{ID: "alice", Disabled: &disabled}); err != nil {
+		if _, err := n.ChangeUser(ctx, admins, account.ChangeUserRequest{User: "alice", Disabled: &disabled}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[bool]int{true: 403, false: 0}[disabled]
@@ -104,7 +104,7 @@ func TestForgottenWhileAsked(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- n.Entered(context.Background(), account.Identity{User: "alice"}) }()
 	eventually(t, "asked", func() bool { return s.queries.Load() == 1 })
-	if _, err := n.RevokeUser(t.Context(), admins, account.RevokeUserRequest{ID: "alice"}); err != nil {
+	if _, err := n.RevokeUser(t.Context(), admins, account.RevokeUserRequest{User: "alice"}); err != nil {
 		t.Fatal(err)
 	}
 	s.gate <- struct{}{}

@@ -114,7 +114,7 @@ func TestLoginRefused(t *testing.T) {
 		wantCode(t, fmt.Sprintf("%+.20v", r), err, 400, "")
 	}
 	yes := true
-	if _, err := n.ChangeUser(ctx, admins, account.ChangeUserRequest{ID: "alice", Disabled: &yes}); err != nil {
+	if _, err := n.ChangeUser(ctx, admins, account.ChangeUserRequest{User: "alice", Disabled: &yes}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := n.Login(ctx, home, account.LoginRequest{User: "alice", Password: "wrong horse"})

@@ -179,7 +179,7 @@ func TestOutsideTokens(t *testing.T) {
 	n.sessions.add(open{"alice", "", n.clock.now()})
 	ours := n.login(home, "alice", "")
 	n.connect(ours.Token)
-	if _, err := n.RevokeUser(t.Context(), admins, account.RevokeUserRequest{ID: "alice"}); err != nil {
+	if _, err := n.RevokeUser(t.Context(), admins, account.RevokeUserRequest{User: "alice"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, token := range map[string]string{"outside": token, "ours": ours.Token} {
@@ -223,10 +223,10 @@ func TestRevocationReachesOtherNodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			yes := true
-			if _, err := a.ChangeUser(ctx, admins, account.ChangeUserRequest{ID: "bob", Disabled: &yes}); err != nil {
+			if _, err := a.ChangeUser(ctx, admins, account.ChangeUserRequest{User: "bob", Disabled: &yes}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := a.DeleteUser(ctx, admins, account.UserID{ID: "carol"}); err != nil {
+			if _, err := a.DeleteUser(ctx, admins, account.UserRequest{User: "carol"}); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "closed on the other node", func() bool { return slices.Equal(b.sessions.left(), []string{kept.Grant}) })

@@ -126,6 +126,9 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/debug/pprof/symbol", handle: profile(pprof.Symbol), logged: true},
 		{method: "GET", path: "/debug/pprof/{profile}", handle: timed(pprof.Index), logged: true},
 	}
+	if a.more.Account != nil {
+		table = append(table, accountAdminRoutes(a.more.Account)...)
+	}
 	if a.more.Chat != nil {
 		table = append(table, chatAdminRoutes(a.more.Chat)...)
 		table = append(table, groupAdminRoutes(a.more.Chat)...)

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
+	"pushd/internal/account"
 	"pushd/internal/api"
 	"pushd/internal/bot"
 	"pushd/internal/chat"
@@ -41,6 +42,7 @@ func TestEveryRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
 
 func TestEveryPublicRouteIsDescribedAndEveryDescriptionIsRouted(t *testing.T) {
 	compareRoutes(t, api.PublicOpenAPI, api.UserRoutes(api.Services{
+		Account: &account.Service{},
 		Chat:    chat.New(chat.Ports{}, chat.Options{}),
 		Files:   newFiles(t).service,
 		Offline: &offline.Service{},

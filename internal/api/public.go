@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"mime"
+	"net"
+	"net/netip"
 	"path"
 	"strings"
 
@@ -33,9 +35,12 @@ type PublicOptions struct {
 	// Services are what users reach with their token under /api/v1/.
 	Services Services
 	// Users tells whose token a request came with. Required with Services.
-	Users       Users
-	Concurrency int          // connections at a time; 4,096 if 0
-	Log         *slog.Logger // slog.DiscardHandler if nil
+	Users Users
+	// ClientAddress is whose request it is, by the peer and its X-Forwarded-For; the
+	// peer's if nil.
+	ClientAddress func(peer netip.Addr, forwarded string) netip.Addr
+	Concurrency   int          // connections at a time; 4,096 if 0
+	Log           *slog.Logger // slog.DiscardHandler if nil
 }
 
 // Users checks a user's token. *account.Verifier is one; in open mode it is
@@ -47,6 +52,7 @@ type Users interface {
 
 // Services are what a public door can offer; what is nil is not there.
 type Services struct {
+	Account *account.Service
 	Chat    *chat.Service
 	Files   *files.Service
 	Offline *offline.Service
@@ -61,15 +67,20 @@ const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 type Public struct {
 	door
 
-	allow func(origin, host string) bool
-	users Users
+	allow    func(origin, host string) bool
+	address  func(peer netip.Addr, forwarded string) netip.Addr
+	users    Users
+	accounts *account.Service // nil: whoever has a good token may come in
 }
 
 // NewPublic makes the door. It reads all of Console, once.
 func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
-	p := &Public{allow: o.AllowOrigin, users: o.Users}
+	p := &Public{allow: o.AllowOrigin, address: o.ClientAddress, users: o.Users, accounts: o.Services.Account}
 	if p.allow == nil {
 		p.allow = func(string, string) bool { return false }
+	}
+	if p.address == nil {
+		p.address = func(peer netip.Addr, _ string) netip.Addr { return peer.Unmap() }
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 4096
@@ -86,7 +97,7 @@ func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
 		routes = append(routes, files...)
 	}
 	routes = append(routes, userRoutes(o.Services)...)
-	p.name, p.metrics, p.before, p.enter = "public", m, p.cors, p.authenticate
+	p.name, p.metrics, p.before, p.enter = "public", m, p.arrive, p.authenticate
 	p.table = newTable(routes)
 	// One request a connection: a proxy that kept one open might send a WebSocket
 	// handshake on it next, and only the event loops can answer that.
@@ -97,6 +108,9 @@ func NewPublic(m *metrics.Metrics, o PublicOptions) (*Public, error) {
 // userRoutes is every path that users reach with their token.
 func userRoutes(s Services) []route {
 	var routes []route
+	if s.Account != nil {
+		routes = append(routes, accountRoutes(s.Account)...)
+	}
 	if s.Chat != nil {
 		routes = append(routes, chatRoutes(s.Chat)...)
 		routes = append(routes, groupRoutes(s.Chat)...)
@@ -128,8 +142,21 @@ func (p *Public) authenticate(r *request) (err error) {
 	if err != nil {
 		return err
 	}
-	r.identity = account.Identity{User: claims.User, Expires: claims.Expires}
-	return nil
+	r.identity.User, r.identity.Grant, r.identity.Expires = claims.User, claims.ID, claims.Expires
+	if p.accounts == nil {
+		r.identity.Grant = "" // nobody's but the token's issuer
+		return nil
+	}
+	return p.accounts.Entered(r, r.identity)
+}
+
+// arrive notes whose request it is.
+func (p *Public) arrive(r *request) (answered bool) {
+	if peer, ok := r.http.RemoteAddr().(*net.TCPAddr); ok {
+		forwarded := bytes.Join(r.http.Request.Header.PeekAll("X-Forwarded-For"), []byte(","))
+		r.identity.Address = p.address(peer.AddrPort().Addr(), string(forwarded))
+	}
+	return p.cors(r)
 }
 
 // cors sets what lets pages of allowed origins read the reply, and answers

@@ -67,7 +67,7 @@ func newBots(t *testing.T, r *room, o bot.Options) (*bot.Bots, *metrics.Metrics)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		b.Shutdown(ctx)
+		_ = b.Shutdown(ctx) // cut short: the test is over
 	})
 	return b, m
 }
@@ -181,7 +181,7 @@ func TestRemote(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		mac := hmac.New(sha256.New, key)
-		io.WriteString(mac, r.Header.Get("webhook-id")+"."+r.Header.Get("webhook-timestamp")+"."+string(body))
+		_, _ = io.WriteString(mac, r.Header.Get("webhook-id")+"."+r.Header.Get("webhook-timestamp")+"."+string(body))
 		if r.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
 			t.Error("bad signature")
 		}
@@ -197,7 +197,7 @@ func TestRemote(t *testing.T) {
 			got.Data.Message.From != "alice" || got.Data.Message.ClientID != "" {
 			t.Errorf("%s: %v", body, err)
 		}
-		io.WriteString(w, `{"messages":[{"type":"text","text":"sunny in `+got.Data.Message.Text+`"},{"type":"img","url":"https://x/sun.png"}]}`)
+		_, _ = io.WriteString(w, `{"messages":[{"type":"text","text":"sunny in `+got.Data.Message.Text+`"},{"type":"img","url":"https://x/sun.png"}]}`)
 	})
 	r := &room{}
 	b, _ := newBots(t, r, bot.Options{Node: "n1", Remotes: []bot.Remote{bot1}})
@@ -226,7 +226,7 @@ func TestRemoteReplies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &room{}
-			b, m := newBots(t, r, bot.Options{Remotes: []bot.Remote{remote(t, "x", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, c.text) })}})
+			b, m := newBots(t, r, bot.Options{Remotes: []bot.Remote{remote(t, "x", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, c.text) })}})
 			b.Said(said("m", "?"), "x")
 			if err := b.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
@@ -254,7 +254,7 @@ func TestRemoteIsTriedAgain(t *testing.T) {
 			w.WriteHeader(502)
 			return
 		}
-		io.WriteString(w, `{"messages":[{"type":"text","text":"1"},{"type":"text","text":"bad"},{"type":"text","text":"2"}]}`)
+		_, _ = io.WriteString(w, `{"messages":[{"type":"text","text":"1"},{"type":"text","text":"bad"},{"type":"text","text":"2"}]}`)
 	})
 	r := &room{refuse: func(a bot.Answer) error {
 		switch {

@@ -7,66 +7,29 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
 	"pushd/internal/chat/chattest"
+	"pushd/internal/store"
 	"pushd/internal/store/storetest"
 )
 
 // people is a service on groups and friends in SQLite, and a node on paper.
 type people struct {
 	*chat.Service
-	t       *testing.T
-	store   chat.Store
-	node    *chattest.Node
-	notices *notices
-	log     *strings.Builder
-}
-
-// notices are the messages that the service wrote by itself.
-type notices struct {
-	chat.Messages // nil
-
-	mu  sync.Mutex
-	all []chat.Message
-}
-
-// Append implements chat.Messages.
-func (n *notices) Append(_ context.Context, d chat.Draft) (chat.Message, bool, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	m := chat.Message{ID: d.ID, Conv: d.Conv, Seq: uint64(len(n.all)) + 1, From: d.From, Body: d.Body, Time: d.Time}
-	n.all = append(n.all, m)
-	return m, false, nil
-}
-
-// taken are the notices since the last time, as "from: data".
-func (n *notices) taken() (all []string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, m := range n.all {
-		all = append(all, m.From+" "+m.Type+" "+string(m.Data))
-	}
-	n.all = nil
-	return all
-}
-
-type kept struct {
-	chat.Messages
-	chat.Conversations
-	chat.Groups
-	chat.Friends
+	t     *testing.T
+	store *store.Store
+	node  *chattest.Node
+	log   *strings.Builder
 }
 
 func newPeople(t *testing.T, o chat.Options, sessions ...string) *people {
 	t.Helper()
 	s := storetest.Open(t, storetest.SQLite)
-	p := &people{t: t, node: chattest.NewNode(sessions...), notices: &notices{}, log: &strings.Builder{}}
-	p.store = kept{p.notices, nil, s, s}
+	p := &people{t: t, store: s, node: chattest.NewNode(sessions...), log: &strings.Builder{}}
 	o.Clock = func() time.Time { return time.UnixMilli(1793000000000) }
 	o.Log = slog.New(slog.NewTextHandler(p.log, nil))
 	p.Service = chat.New(chat.Ports{Store: p.store, Deliverer: p.node}, o)
@@ -85,7 +48,6 @@ func (p *people) team(join string) {
 
 // quiet forgets what was told so far.
 func (p *people) quiet() {
-	p.notices.taken()
 	for _, s := range []string{"olga/web", "adam/web", "mia/web", "mia/ios", "mike/web", "zoe/web"} {
 		p.node.Take(s)
 	}
@@ -103,9 +65,23 @@ func (p *people) wantPushes(session string, want ...string) {
 	}
 }
 
+// wantNotices checks what the last messages of the group's conversation are, newest
+// first, as "event users count by".
 func (p *people) wantNotices(want ...string) {
 	p.t.Helper()
-	if got := p.notices.taken(); !slices.Equal(got, want) {
+	page, _, err := p.store.Page(p.t.Context(), "", "g:team", chat.PageQuery{Limit: max(1, len(want))})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var got []string
+	for _, m := range page {
+		var n chat.Notice
+		if err := json.Unmarshal(m.Data, &n); err != nil || m.From != "$server" || m.Type != chat.TypeNotice {
+			p.t.Errorf("%+v is no notice: %v", m, err)
+		}
+		got = append(got, fmt.Sprintf("%s %s %d %s", n.Event, strings.Join(n.Users, ","), n.Count, n.By))
+	}
+	if !slices.Equal(got, want) {
 		p.t.Errorf("notices:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

@@ -75,7 +75,7 @@ func (s *Service) Send(ctx context.Context, id account.Identity, r SendRequest) 
 	if err := s.beforeSend(ctx, &d); err != nil {
 		return SendReply{}, err
 	}
-	m, duplicate, err := s.commit(ctx, d)
+	m, duplicate, err := s.commit(ctx, id, d)
 	if err != nil {
 		return SendReply{}, err
 	}
@@ -160,8 +160,13 @@ func (s *Service) beforeSend(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// commit stores a draft.
-func (s *Service) commit(ctx context.Context, d Draft) (m Message, duplicate bool, err error) {
+// commit stores a draft, and lets the conversation read the files that it carries.
+func (s *Service) commit(ctx context.Context, id account.Identity, d Draft) (m Message, duplicate bool, err error) {
+	if s.files != nil && d.Body.URL != "" {
+		if err := s.files.Attach(ctx, id, d.Conv, d.Body.URL, d.Body.Thumb); err != nil {
+			return Message{}, false, err
+		}
+	}
 	m, duplicate, err = s.store.Append(ctx, d)
 	if err == nil && duplicate && m.Conv != d.Conv {
 		return Message{}, false, codec.Errorf(codec.CodeConflict, "this client_id was used for another message")
@@ -187,7 +192,7 @@ func (s *Service) SendAs(ctx context.Context, id account.Identity, r SendAsReque
 	if err != nil {
 		return SendReply{}, err
 	}
-	m, duplicate, err := s.commit(ctx, d)
+	m, duplicate, err := s.commit(ctx, id, d)
 	if err != nil {
 		return SendReply{}, err
 	}

@@ -39,6 +39,7 @@ type Ports struct {
 	Hooks     Hooks   // none if nil
 	Offline   Offline // nobody is told if nil
 	Bots      Bots    // there are none if nil
+	Files     Files   // there are none if nil
 }
 
 // Options are the service's knobs; the zero value of each works.
@@ -64,6 +65,7 @@ type Service struct {
 	hooks   Hooks
 	offline Offline
 	bots    Bots
+	files   Files
 	opts    Options
 	log     *slog.Logger
 	ids     *ulid.LockedMonotonicReader
@@ -110,7 +112,7 @@ func New(p Ports, o Options) *Service {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		store: p.Store, deliver: p.Deliverer, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, opts: o, log: o.Log,
+		store: p.Store, deliver: p.Deliverer, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, files: p.Files, opts: o, log: o.Log,
 		turns:  newTurns(),
 		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 		missed: newMissed(), alone: newAlone(), writing: newTyping(),

@@ -28,21 +28,33 @@ type Bucket struct {
 // s3://NAME?region=…, with endpoint=… for stores compatible with S3. Credentials
 // for S3 come from where its SDK looks for them: AWS_ACCESS_KEY_ID and so on.
 func Open(ctx context.Context, address string) (*Bucket, error) {
-	u, err := url.Parse(address)
+	u, err := parseAddress(address)
 	if err != nil {
 		return nil, fmt.Errorf("open the files' bucket: %w", err)
 	}
-	switch {
-	case u.Scheme == fileblob.Scheme && u.Host == "" && filepath.IsAbs(u.Path) && u.RawQuery == "":
+	if u.Scheme == fileblob.Scheme {
 		return openDir(u.Path)
-	case u.Scheme == s3blob.Scheme && u.Host != "":
-		b, err := new(s3blob.URLOpener).OpenBucketURL(ctx, u)
-		if err != nil {
-			return nil, fmt.Errorf("open the files' bucket: %w", err)
-		}
-		return &Bucket{blob: b}, nil
 	}
-	return nil, fmt.Errorf("open the files' bucket: %q is neither file:///DIRECTORY nor s3://NAME?region=…", address)
+	b, err := new(s3blob.URLOpener).OpenBucketURL(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("open the files' bucket: %w", err)
+	}
+	return &Bucket{blob: b}, nil
+}
+
+// CheckAddress tells whether an address has a form that Open takes.
+func CheckAddress(address string) error {
+	_, err := parseAddress(address)
+	return err
+}
+
+func parseAddress(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err == nil && (u.Scheme == fileblob.Scheme && u.Host == "" && filepath.IsAbs(u.Path) && u.RawQuery == "" ||
+		u.Scheme == s3blob.Scheme && u.Host != "" && u.User == nil) {
+		return u, nil
+	}
+	return nil, errors.New("it is neither file:///DIRECTORY nor s3://BUCKET?region=REGION")
 }
 
 func openDir(dir string) (*Bucket, error) {

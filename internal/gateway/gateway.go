@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -151,6 +152,11 @@ func (g *Gateway) Addr() net.Addr { return g.server.Addr() }
 
 // AllowOrigin is poller.Server.AllowOrigin.
 func (g *Gateway) AllowOrigin(origin, host string) bool { return g.server.AllowOrigin(origin, host) }
+
+// ClientAddress is poller.Server.ClientAddress.
+func (g *Gateway) ClientAddress(peer netip.Addr, forwarded string) netip.Addr {
+	return g.server.ClientAddress(peer, forwarded)
+}
 
 // Routes lists "module.Action" of every route, sorted.
 func (g *Gateway) Routes() []string { return g.table.Routes() }

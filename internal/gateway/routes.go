@@ -29,6 +29,7 @@ type Services struct {
 	Files   *files.Service
 	Offline *offline.Service
 	Bots    *bot.Bots
+	Account *account.Service
 	// Lifecycle takes part in logins; nobody does if nil.
 	Lifecycle Lifecycle
 }
@@ -132,6 +133,20 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 	}
 	if services.Bots != nil {
 		t.Register("bot", Handlers{"List": Serve(services.Bots.List).Inline()})
+	}
+	if a := services.Account; a != nil {
+		// Those that look at a password are offered over HTTP alone: it takes long, and
+		// the workers that would wait for it are everybody's.
+		t.Register("account", Handlers{
+			"Me":           Serve(a.Me),
+			"Update":       Serve(a.UpdateMe),
+			"User":         Serve(a.User),
+			"Users":        Serve(a.Users),
+			"Devices":      Serve(a.Devices),
+			"RevokeDevice": Serve(a.RevokeDevice),
+			"Logout":       Serve(a.Logout),
+			"Refresh":      Serve(a.Refresh),
+		})
 	}
 	for _, m := range modules {
 		m(t, p)

@@ -54,7 +54,7 @@ func newBackend(t *testing.T, answer func(call) (int, string)) *backend {
 		body, _ := io.ReadAll(r.Body)
 		key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		mac := hmac.New(sha256.New, key)
-		io.WriteString(mac, r.Header.Get("webhook-id")+"."+r.Header.Get("webhook-timestamp")+".")
+		_, _ = io.WriteString(mac, r.Header.Get("webhook-id")+"."+r.Header.Get("webhook-timestamp")+".")
 		mac.Write(body)
 		if r.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
 			t.Error("bad signature")
@@ -71,7 +71,7 @@ func newBackend(t *testing.T, answer func(call) (int, string)) *backend {
 		}
 		status, text := b.answer(c)
 		w.WriteHeader(status)
-		io.WriteString(w, text)
+		_, _ = io.WriteString(w, text)
 	}))
 	t.Cleanup(s.Close)
 	b.url = s.URL
@@ -115,7 +115,7 @@ func newHooks(t *testing.T, o hooks.Options) (*hooks.Hooks, *metrics.Metrics) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		h.Shutdown(ctx)
+		_ = h.Shutdown(ctx) // cut short: the test is over
 	})
 	return h, m
 }

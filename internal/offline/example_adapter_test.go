@@ -51,5 +51,5 @@ func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		results = append(results, result)
 	}
-	json.NewEncoder(w).Encode(object{"results": results})
+	_ = json.NewEncoder(w).Encode(object{"results": results})
 }

@@ -136,7 +136,7 @@ func newService(t *testing.T, s *shelf, g offline.Gateway, o offline.Options) *o
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		service.Shutdown(ctx)
+		_ = service.Shutdown(ctx) // cut short: the test is over
 	})
 	return service
 }

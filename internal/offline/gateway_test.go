@@ -61,14 +61,14 @@ func TestHTTPGateway(t *testing.T) {
 					t.Errorf("%v, %+v", err, r.Header)
 				}
 				w.WriteHeader(c.status)
-				io.WriteString(w, c.body)
+				_, _ = io.WriteString(w, c.body)
 			})
 			results, err := g.Send(t.Context(), two)
 			if got.Type != "notifications" || len(got.Notifications) != 2 || got.Notifications[1].Token != "t2" {
 				t.Errorf("posted %+v", got)
 			}
 			if c.want == nil {
-				f, _ := errors.AsType[*webhook.Failure](err)
+				f, _ := errors.AsType[*webhook.CallError](err)
 				if f == nil || f.Retry != c.retry {
 					t.Errorf("%v, %v", results, err)
 				}

@@ -59,7 +59,7 @@ type Result struct {
 }
 
 // Gateway sends notifications to phones. There is a result for each, in their
-// order; an error speaks for all of them, and a *webhook.Failure with Retry is
+// order; an error speaks for all of them, and a *webhook.CallError with Retry is
 // tried again.
 type Gateway interface {
 	Send(ctx context.Context, all []Notification) ([]Result, error)

@@ -177,7 +177,7 @@ func (s *Service) notify(ctx context.Context, t *task) error {
 	}
 	s.forget(ctx, gone)
 	if t.pending = again; len(again) > 0 {
-		return &webhook.Failure{Outcome: webhook.OutcomeStatus, Retry: true}
+		return &webhook.CallError{Outcome: webhook.OutcomeStatus, Retry: true}
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func TestNobodyIsToldTwiceWhenAGatewayFails(t *testing.T) {
 		case n.User == "a" && call == 1:
 			return offline.Result{Retry: true}, nil
 		case n.User == "c" && call == 4:
-			return offline.Result{}, &webhook.Failure{Outcome: webhook.OutcomeNetwork, Retry: true}
+			return offline.Result{}, &webhook.CallError{Outcome: webhook.OutcomeNetwork, Retry: true}
 		}
 		return offline.Result{}, nil
 	}}

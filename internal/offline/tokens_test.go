@@ -38,7 +38,7 @@ func TestRegister(t *testing.T) {
 			if _, err := service.Unregister(t.Context(), id, offline.UnregisterRequest{}); err != nil || len(s.tokens) != 0 {
 				t.Errorf("%v, %v left", err, s.tokens)
 			}
-			_, err = service.Unregister(t.Context(), c.id, offline.UnregisterRequest{Device: reply.Device})
+			_, err = service.Unregister(t.Context(), c.id, offline.UnregisterRequest(reply))
 			wantCode(t, err, 404, "no push token")
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -189,6 +190,19 @@ func (s *Server) Drain(ctx context.Context, over time.Duration, leave func(*Conn
 // names in its request; see Options.Origins.
 func (s *Server) AllowOrigin(origin, host string) bool {
 	return s.origins.allow([]byte(origin), []byte(host))
+}
+
+// ClientAddress is whose request it is that came from peer with this
+// X-Forwarded-For, "" for none: the peer's own, unless the peer is a trusted proxy
+// that names another.
+func (s *Server) ClientAddress(peer netip.Addr, forwarded string) netip.Addr {
+	peer = peer.Unmap()
+	if forwarded != "" && anyContains(s.opts.TrustedProxies, peer) {
+		if client, ok := forwardedFor(forwarded, s.opts.TrustedProxies); ok {
+			return client
+		}
+	}
+	return peer
 }
 
 // Shutdown closes what is still open, without a Close frame, and stops the

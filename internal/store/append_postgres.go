@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,9 +17,9 @@ import (
 )
 
 const (
-	// batchTimeout is what a batch may take; then its senders are told 503.
-	batchTimeout = 8 * time.Second
-	// attempts is how often a batch is begun that others' batches were in the way of.
+	// batchTimeout is what a transaction may take; then its senders are told 503.
+	batchTimeout = 5 * time.Second
+	// attempts is how often something is begun that others were in the way of.
 	attempts = 5
 )
 
@@ -59,7 +60,9 @@ func (s *Store) commitPostgres(batch []*job) (err error) {
 	w := s.writer
 	for range attempts {
 		if w.conn == nil {
-			if w.conn, err = s.writes.Conn(ctx); err != nil {
+			if w.conn, err = s.writes.Conn(ctx); errors.Is(err, driver.ErrBadConn) {
+				continue
+			} else if err != nil {
 				return err
 			}
 		}

@@ -30,7 +30,7 @@ func raw(t *testing.T, url string) *sql.DB {
 	return db
 }
 
-func exec(t *testing.T, db *sql.DB, query string, args ...any) {
+func execute(t *testing.T, db *sql.DB, query string, args ...any) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestBroadcasts(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store, db *sql.DB) {
 		ctx := t.Context()
 		account := func(id string, created int64) {
-			exec(t, db, `INSERT INTO users (id, created) VALUES ($1, $2)`, id, created)
+			execute(t, db, `INSERT INTO users (id, created) VALUES ($1, $2)`, id, created)
 		}
 		account("early", 1)
 		say(t, s, "admin", chat.Everyone, "first", 10)
@@ -106,14 +106,14 @@ func TestBroadcasts(t *testing.T) {
 func TestGroups(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store, db *sql.DB) {
 		ctx := t.Context()
-		exec(t, db, `INSERT INTO conversations (key, last_time) VALUES ('g:G', 5)`)
+		execute(t, db, `INSERT INTO conversations (key, last_time) VALUES ('g:G', 5)`)
 		var number int64
 		if err := db.QueryRowContext(ctx, `SELECT id FROM conversations WHERE key = 'g:G'`).Scan(&number); err != nil {
 			t.Fatal(err)
 		}
-		exec(t, db, `INSERT INTO groups (id, conversation, join_mode, member_limit, created) VALUES ('G', $1, 'open', 500, 5)`, number)
+		execute(t, db, `INSERT INTO groups (id, conversation, join_mode, member_limit, created) VALUES ('G', $1, 'open', 500, 5)`, number)
 		join := func(user string, seq int) {
-			exec(t, db, `INSERT INTO members (conversation, "user", join_seq) VALUES ($1, $2, $3)`, number, user, seq)
+			execute(t, db, `INSERT INTO members (conversation, "user", join_seq) VALUES ($1, $2, $3)`, number, user, seq)
 		}
 		join("alice", 0)
 		join("bob", 0)
@@ -161,7 +161,7 @@ func TestGroups(t *testing.T) {
 			t.Error("sending made the sender a member")
 		}
 		// A dismissed group leaves its conversation behind, and nobody can add to it.
-		exec(t, db, `DELETE FROM groups`)
+		execute(t, db, `DELETE FROM groups`)
 		_, _, err = s.Append(ctx, chat.Draft{ID: "x", Conv: "g:G", From: "bob", Time: 40, Body: chat.Body{Type: chat.TypeText}})
 		if e := codec.AsError(err); e == nil || e.Code != codec.CodeNotFound {
 			t.Errorf("send to a dismissed group: %v", err)
@@ -175,7 +175,7 @@ func TestNamesake(t *testing.T) {
 		ctx := t.Context()
 		say(t, s, "alice", "s:alice:bob", "to the first bob", 1)
 		say(t, s, "system", "n:bob", "to the first bob", 2)
-		exec(t, db, `DELETE FROM members WHERE "user" = 'bob'`)
+		execute(t, db, `DELETE FROM members WHERE "user" = 'bob'`)
 		if _, err := s.Head(ctx, "bob", "s:alice:bob", 0); err == nil {
 			t.Error("the deleted bob is still in")
 		}

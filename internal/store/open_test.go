@@ -79,7 +79,7 @@ func TestMigrations(t *testing.T) {
 				t.Errorf("status beside an open store: %v, %v", steps, err)
 			}
 
-			exec(t, raw(t, url), "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, TRUE)", 99)
+			execute(t, raw(t, url), "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, TRUE)", 99)
 			if _, err := store.Status(t.Context(), store.Options{URL: url}); err == nil || !strings.Contains(err.Error(), "newer pushd") {
 				t.Errorf("status of a newer schema: %v", err)
 			}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -94,6 +95,47 @@ func pool(config *pgx.ConnConfig, most int) *sql.DB {
 	db.SetConnMaxLifetime(connectionLife)
 	db.SetConnMaxIdleTime(connectionIdle)
 	return db
+}
+
+// transact is write on PostgreSQL, in a transaction of its own.
+func (s *Store) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
+	if s.writer.down.Load() {
+		return unavailable(errDown)
+	}
+	// A transaction whose caller gives up is still ended properly: one that is broken
+	// off takes its connection with it, and many at once would leave others none.
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
+	defer cancel()
+	tx, end, err := s.begin(ctx, whole)
+	if err != nil {
+		return s.failure(err)
+	}
+	defer end()
+	if err := f(tx); err != nil {
+		return s.failure(err)
+	}
+	return s.failure(tx.Commit())
+}
+
+// begin waits for a connection as long as wait lasts, and begins a transaction. The
+// pool may hand out connections that were closed while they lay in it.
+func (s *Store) begin(wait, whole context.Context) (tx *sql.Tx, end func(), err error) {
+	for range attempts {
+		var conn *sql.Conn
+		if conn, err = s.writes.Conn(wait); err == nil {
+			if tx, err = conn.BeginTx(whole, nil); err == nil {
+				return tx, func() {
+					_ = tx.Rollback() // after a commit it does nothing
+					_ = conn.Close()  // gives it back
+				}, nil
+			}
+			_ = conn.Close()
+		}
+		if !errors.Is(err, driver.ErrBadConn) {
+			break
+		}
+	}
+	return nil, nil, err
 }
 
 // postgresCure adds to what the server says what its user can do.

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strconv"
-	"strings"
 
 	"pushd/internal/offline"
 )
@@ -48,59 +46,23 @@ func (s *Store) DeletePushToken(ctx context.Context, user, device string) (there
 	return there, err
 }
 
-// tokensPerQuery keeps a statement's parameters to what both engines take with
-// ease.
-const tokensPerQuery = 500
-
 // PushTokens implements offline.Tokens.
 func (s *Store) PushTokens(ctx context.Context, users []string) ([]offline.Token, error) {
 	tokens := []offline.Token{}
-	for len(users) > 0 {
-		some := users[:min(tokensPerQuery, len(users))]
-		users = users[len(some):]
-		args := make([]any, len(some))
-		for i, u := range some {
-			args[i] = u
-		}
-		var err error
-		if tokens, err = s.appendPushTokens(ctx, tokens, args); err != nil {
-			return nil, s.failure(err)
-		}
+	err := chunked(users, func(some []string) error {
+		in, args := numbered(nil, some)
+		rows, err := s.reads.QueryContext(ctx, `SELECT "user", device, provider, platform, token, time FROM push_tokens
+			WHERE "user" IN (`+in+`) ORDER BY "user", device`, args...)
+		found, err := scanAll(rows, err, func(t *offline.Token) []any {
+			return []any{&t.User, &t.Device, &t.Provider, &t.Platform, &t.Token, &t.Time}
+		})
+		tokens = append(tokens, found...)
+		return err
+	})
+	if err != nil {
+		return nil, s.failure(err)
 	}
 	return tokens, nil
-}
-
-func (s *Store) appendPushTokens(ctx context.Context, tokens []offline.Token, users []any) (_ []offline.Token, err error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT "user", device, provider, platform, token, time FROM push_tokens
-		WHERE "user" IN (`+places(len(users))+`) ORDER BY "user", device`, users...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if closing := rows.Close(); err == nil {
-			err = closing
-		}
-	}()
-	for rows.Next() {
-		var t offline.Token
-		if err := rows.Scan(&t.User, &t.Device, &t.Provider, &t.Platform, &t.Token, &t.Time); err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, t)
-	}
-	return tokens, rows.Err()
-}
-
-// places is "$1, $2, …".
-func places(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("$" + strconv.Itoa(i+1))
-	}
-	return b.String()
 }
 
 // ForgetPushTokens implements offline.Tokens.

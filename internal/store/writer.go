@@ -302,18 +302,7 @@ func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if s.engine == sqlite {
 		return s.writer.submit(ctx, &job{ctx: ctx, f: f, done: make(chan struct{})})
 	}
-	if s.writer.down.Load() {
-		return unavailable(errDown)
-	}
-	tx, err := s.writes.BeginTx(ctx, nil)
-	if err != nil {
-		return s.failure(err)
-	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if err := f(tx); err != nil {
-		return s.failure(err)
-	}
-	return s.failure(tx.Commit())
+	return s.transact(ctx, f)
 }
 
 // call runs a job's f, whose panic is its caller's.

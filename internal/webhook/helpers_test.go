@@ -33,7 +33,7 @@ func verify(t *testing.T, secret string, r *http.Request, body []byte) bool {
 		return false
 	}
 	mac := hmac.New(sha256.New, key)
-	io.WriteString(mac, r.Header.Get("webhook-id")+"."+r.Header.Get("webhook-timestamp")+"."+string(body))
+	_, _ = io.WriteString(mac, r.Header.Get("webhook-id")+"."+r.Header.Get("webhook-timestamp")+"."+string(body))
 	for _, signature := range strings.Split(r.Header.Get("webhook-signature"), " ") {
 		version, value, _ := strings.Cut(signature, ",")
 		sum, err := base64.StdEncoding.DecodeString(value)

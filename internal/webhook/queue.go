@@ -92,7 +92,7 @@ type batch[T any] struct {
 
 // NewQueue makes a queue that calls do with a batch in order of posting, and
 // with an id that stays the same when the batch is tried again. do may keep its
-// progress in the values. What do returns is retried when it is a *Failure with
+// progress in the values. What do returns is retried when it is a *CallError with
 // Retry or a *codec.Error that is Temporary.
 func NewQueue[T any](name string, do func(ctx context.Context, id string, batch []T) error, o QueueOptions, m *metrics.Metrics, log *slog.Logger) *Queue[T] {
 	orDefault(&o.Workers, 4)

@@ -3,8 +3,8 @@
 // every cell through one door and compares what it is answered: over the service's
 // methods, the socket or HTTP alike. The table is also docs/permissions.md.
 //
-// For each cell a test chooses a prefix of its own, fills it into Scene, Row.Before
-// and the row's own Data with Fill, and sends them in this order.
+// For each stage of a row a test chooses a prefix of its own and sends the Setting,
+// filled with it, and then for each cell on that stage the row's own request.
 package permissiontest
 
 import (
@@ -88,15 +88,28 @@ func Fill(data, prefix, actor string, saved map[string]string) string {
 	}
 }
 
-// Calls are what is sent for one cell, the last of them the cell's own request.
-func Calls(r Row, actor string) []Call {
+// Stage names the scene that a cell is played in. Who is refused changes nothing, so
+// one scene serves all of a row who are; who is allowed has one of his own.
+func (r Row) Stage(actor int) string {
+	personal := r.Code(actor) == 0
+	for _, c := range r.Before {
+		personal = personal || c.OnlyUsers
+	}
+	if personal {
+		return strconv.Itoa(actor)
+	}
+	return "x"
+}
+
+// Setting is what is done on a stage before a cell's own request.
+func Setting(r Row, actor string) []Call {
 	var calls []Call
 	for _, c := range append(append([]Call{}, Scene...), r.Before...) {
 		if !c.OnlyUsers || IsUser(actor) {
 			calls = append(calls, c)
 		}
 	}
-	return append(calls, Call{Actor: actor, Action: r.Action, Data: r.Data})
+	return calls
 }
 
 // Markdown is the table as docs/permissions.md has it.

@@ -40,175 +40,139 @@ var (
 	invite = Call{Actor: "owner", Action: "group.Update", Data: `{"group":"<group>","join":"invite"}`}
 	asks   = Call{Actor: "asker", Action: "group.Join", Data: `{"group":"<group>"}`}
 	suit   = Call{Actor: "suitor", Action: "friend.Request", Data: `{"user":"<me>"}`, OnlyUsers: true}
+	hush   = Call{Actor: "owner", Action: "group.Update", Data: `{"group":"<group>","muted":true}`}
+	said   = Call{Actor: "target", Action: "chat.Send", Data: `{"to":"group:<group>","type":"text","text":"hi"}`, Save: "message"}
+	wrote  = Call{Actor: "target", Action: "chat.Send", Data: `{"to":"user:<peer>","type":"text","text":"hi"}`, Save: "message"}
+)
+
+// What the group and a single chat of target with peer are as conversations.
+const (
+	inGroup  = `"conv":"g:<group>"`
+	inSingle = `"conv":"s:<peer>:<target>"`
 )
 
 // Rows are the table. Want has a word for each of Actors: ok, or the code of the
 // error.
 var Rows = []Row{
-	{
-		Action: "group.Create", Data: `{"name":"mine"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 ok  403 403`,
-	},
-	{
-		Action: "group.Create", Note: "with an id or an owner", Data: `{"id":"<group>-2","owner":"<member>"}`,
-		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.List", Data: `{}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 ok  403 403`,
-	},
-	{
-		Action: "group.List", Note: "of another user", Data: `{"user":"<target>"}`,
-		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Info", Note: "of a group that one can ask to join", Data: `{"group":"<group>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 ok  403 403`,
-	},
-	{
-		Action: "group.Info", Note: "of a group by invitation", Before: []Call{invite}, Data: `{"group":"<group>"}`,
-		Want: `ok  ok  ok  ok  ok  403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Members", Data: `{"group":"<group>"}`,
-		Want: `ok  ok  ok  ok  ok  403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Update", Note: "name, notice, avatar, muted", Data: `{"group":"<group>","name":"new","notice":"n","avatar":"https://a.example/","muted":true}`,
-		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Update", Note: "join, limit", Data: `{"group":"<group>","join":"open","limit":100}`,
-		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Join", Note: "open", Before: []Call{open}, Data: `{"group":"<group>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 403 403 403`,
-	},
-	{
-		Action: "group.Join", Note: "by approval: asks", Data: `{"group":"<group>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 403 403 403`,
-	},
-	{
-		Action: "group.Join", Note: "by invitation", Before: []Call{invite}, Data: `{"group":"<group>"}`,
-		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`,
-	},
-	{
-		Action: "group.Requests", Data: `{"group":"<group>"}`,
-		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Answer", Before: []Call{asks}, Data: `{"group":"<group>","user":"<asker>","accept":true}`,
-		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Invite", Note: "open", Before: []Call{open}, Data: `{"group":"<group>","users":["<outsider>"]}`,
-		Want: `ok  ok  ok  ok  ok  403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Invite", Note: "by approval or invitation", Data: `{"group":"<group>","users":["<outsider>"]}`,
-		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Invite", Note: "who has blocked the caller", Data: `{"group":"<group>","users":["<hermit>"]}`,
+	{Action: "group.Create", Data: `{"name":"mine"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 ok  403 403`},
+	{Action: "group.Create", Note: "with an id or an owner", Data: `{"id":"<group>-2","owner":"<member>"}`,
+		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.List", Data: `{}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 ok  403 403`},
+	{Action: "group.List", Note: "of another user", Data: `{"user":"<target>"}`,
+		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Info", Note: "of a group that one can ask to join", Data: `{"group":"<group>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 ok  403 403`},
+	{Action: "group.Info", Note: "of a group by invitation", Before: []Call{invite}, Data: `{"group":"<group>"}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 ok  403 403`},
+	{Action: "group.Members", Data: `{"group":"<group>"}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 ok  403 403`},
+	{Action: "group.Update", Note: "name, notice, avatar, muted", Data: `{"group":"<group>","name":"new","notice":"n","avatar":"https://a.example/","muted":true}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Update", Note: "join, limit", Data: `{"group":"<group>","join":"open","limit":100}`,
+		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Join", Note: "open", Before: []Call{open}, Data: `{"group":"<group>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 403 403 403`},
+	{Action: "group.Join", Note: "by approval: asks", Data: `{"group":"<group>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 403 403 403`},
+	{Action: "group.Join", Note: "by invitation", Before: []Call{invite}, Data: `{"group":"<group>"}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "group.Requests", Data: `{"group":"<group>"}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Answer", Before: []Call{asks}, Data: `{"group":"<group>","user":"<asker>","accept":true}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Invite", Note: "open", Before: []Call{open}, Data: `{"group":"<group>","users":["<outsider>"]}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 ok  403 403`},
+	{Action: "group.Invite", Note: "by approval or invitation", Data: `{"group":"<group>","users":["<outsider>"]}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Invite", Note: "who has blocked the caller", Data: `{"group":"<group>","users":["<hermit>"]}`,
 		Before: []Call{open, {Actor: "hermit", Action: "friend.Block", Data: `{"user":"<me>"}`, OnlyUsers: true}},
-		Want:   `403 403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Leave", Data: `{"group":"<group>"}`,
-		Want: `409 ok  ok  ok  ok  403 403 403 401 403 403 403`,
-	},
-	{
-		Action: "group.Remove", Note: "a member", Data: `{"group":"<group>","user":"<target>"}`,
-		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Remove", Note: "another admin", Data: `{"group":"<group>","user":"<deputy>"}`,
-		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Remove", Note: "the owner", Data: `{"group":"<group>","user":"<owner>"}`,
-		Want: `409 403 403 403 403 403 403 403 401 409 403 403`,
-	},
-	{
-		Action: "group.SetRole", Data: `{"group":"<group>","user":"<target>","role":"admin"}`,
-		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.SetRole", Note: "of the owner", Data: `{"group":"<group>","user":"<owner>","role":"member"}`,
-		Want: `409 403 403 403 403 403 403 403 401 409 403 403`,
-	},
-	{
-		Action: "group.Transfer", Data: `{"group":"<group>","user":"<target>"}`,
-		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Mute", Note: "a member", Data: `{"group":"<group>","user":"<target>","seconds":60}`,
-		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Mute", Note: "another admin", Data: `{"group":"<group>","user":"<deputy>","seconds":60}`,
-		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Mute", Note: "the owner", Data: `{"group":"<group>","user":"<owner>","seconds":60}`,
-		Want: `409 403 403 403 403 403 403 403 401 409 403 403`,
-	},
-	{
-		Action: "group.Remark", Note: "one's own", Data: `{"group":"<group>","remark":"r"}`,
-		Want: `ok  ok  ok  ok  ok  403 403 403 401 400 403 403`,
-	},
-	{
-		Action: "group.Remark", Note: "another member's", Data: `{"group":"<group>","as":"<target>","remark":"r"}`,
-		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "group.Dismiss", Data: `{"group":"<group>"}`,
-		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`,
-	},
+		Want:   `403 403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Leave", Data: `{"group":"<group>"}`,
+		Want: `409 ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "group.Remove", Note: "a member", Data: `{"group":"<group>","user":"<target>"}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Remove", Note: "another admin", Data: `{"group":"<group>","user":"<deputy>"}`,
+		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Remove", Note: "the owner", Data: `{"group":"<group>","user":"<owner>"}`,
+		Want: `409 403 403 403 403 403 403 403 401 409 403 403`},
+	{Action: "group.SetRole", Data: `{"group":"<group>","user":"<target>","role":"admin"}`,
+		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.SetRole", Note: "of the owner", Data: `{"group":"<group>","user":"<owner>","role":"member"}`,
+		Want: `409 403 403 403 403 403 403 403 401 409 403 403`},
+	{Action: "group.Transfer", Data: `{"group":"<group>","user":"<target>"}`,
+		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Mute", Note: "a member", Data: `{"group":"<group>","user":"<target>","seconds":60}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Mute", Note: "another admin", Data: `{"group":"<group>","user":"<deputy>","seconds":60}`,
+		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Mute", Note: "the owner", Data: `{"group":"<group>","user":"<owner>","seconds":60}`,
+		Want: `409 403 403 403 403 403 403 403 401 409 403 403`},
+	{Action: "group.Remark", Note: "one's own", Data: `{"group":"<group>","remark":"r"}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 400 403 403`},
+	{Action: "group.Remark", Note: "another member's", Data: `{"group":"<group>","as":"<target>","remark":"r"}`,
+		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "group.Dismiss", Data: `{"group":"<group>"}`,
+		Want: `ok  403 403 403 403 403 403 403 401 ok  403 403`},
 
-	{
-		Action: "friend.Request", Data: `{"user":"<outsider>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.Request", Note: "to a user who has blocked one caller", Data: `{"user":"<target>"}`,
-		Want: `ok  ok  ok  ok  403 ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.Request", Note: "as another user", Data: `{"as":"<target>","user":"<outsider>"}`,
-		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`,
-	},
-	{
-		Action: "friend.Accept", Before: []Call{suit}, Data: `{"user":"<suitor>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.Accept", Note: "what was never asked", Data: `{"user":"<outsider>"}`,
-		Want: `404 404 404 404 404 404 404 404 401 400 403 403`,
-	},
-	{
-		Action: "friend.Refuse", Before: []Call{suit}, Data: `{"user":"<suitor>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.Remove", Before: []Call{suit}, Data: `{"user":"<suitor>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.Remark", Before: []Call{suit}, Data: `{"user":"<suitor>","remark":"r"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.Block", Data: `{"user":"<outsider>"}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.List", Data: `{}`,
-		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`,
-	},
-	{
-		Action: "friend.List", Note: "of another user", Data: `{"as":"<target>"}`,
-		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`,
-	},
+	{Action: "friend.Request", Data: `{"user":"<outsider>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
+	{Action: "friend.Request", Note: "to a user who has blocked one caller", Data: `{"user":"<target>"}`,
+		Want: `ok  ok  ok  ok  403 ok  ok  ok  401 400 403 403`},
+	{Action: "friend.Request", Note: "as another user", Data: `{"as":"<target>","user":"<outsider>"}`,
+		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "friend.Accept", Before: []Call{suit}, Data: `{"user":"<suitor>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
+	{Action: "friend.Accept", Note: "what was never asked", Data: `{"user":"<outsider>"}`,
+		Want: `404 404 404 404 404 404 404 404 401 400 403 403`},
+	{Action: "friend.Refuse", Before: []Call{suit}, Data: `{"user":"<suitor>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
+	{Action: "friend.Remove", Before: []Call{suit}, Data: `{"user":"<suitor>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
+	{Action: "friend.Remark", Before: []Call{suit}, Data: `{"user":"<suitor>","remark":"r"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
+	{Action: "friend.Block", Data: `{"user":"<outsider>"}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
+	{Action: "friend.List", Data: `{}`,
+		Want: `ok  ok  ok  ok  ok  ok  ok  ok  401 400 403 403`},
+	{Action: "friend.List", Note: "of another user", Data: `{"as":"<target>"}`,
+		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+
+	{Action: "chat.Send", Note: "to the group", Data: `{"to":"group:<group>","type":"text","text":"hi"}`,
+		Want: `ok  ok  ok  403 ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Send", Note: "to the group while it is muted", Before: []Call{hush}, Data: `{"to":"group:<group>","type":"text","text":"hi"}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 403 403 403`},
+	{Action: "chat.Send", Note: "to a user who has blocked one caller", Data: `{"to":"user:<target>","type":"text","text":"hi"}`,
+		Want: `ok  ok  ok  ok  403 ok  ok  ok  401 403 403 403`},
+	{Action: "chat.History", Note: "of the group", Before: []Call{said}, Data: `{` + inGroup + `}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.History", Note: "of a single chat", Before: []Call{wrote}, Data: `{` + inSingle + `}`,
+		Want: `403 403 403 403 403 403 403 ok  401 403 403 403`},
+	{Action: "chat.Read", Note: "in the group", Before: []Call{said}, Data: `{` + inGroup + `,"seq":1}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Delivered", Note: "in a single chat", Before: []Call{wrote}, Data: `{` + inSingle + `,"seq":1}`,
+		Want: `403 403 403 403 403 403 403 ok  401 403 403 403`},
+	{Action: "chat.Readers", Note: "in the group", Before: []Call{said}, Data: `{` + inGroup + `,"seq":1}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Recall", Note: "a member's message in the group", Before: []Call{said}, Data: `{"id":"<message>"}`,
+		Want: `ok  ok  403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "chat.Recall", Note: "the other one's in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>"}`,
+		Want: `403 403 403 403 403 403 403 403 401 ok  403 403`},
+	{Action: "chat.Edit", Note: "another's message in the group", Before: []Call{said}, Data: `{"id":"<message>","type":"text","text":"x"}`,
+		Want: `403 403 403 403 403 403 403 403 401 403 403 403`},
+	{Action: "chat.Edit", Note: "the other one's in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>","type":"text","text":"x"}`,
+		Want: `403 403 403 403 403 403 403 403 401 403 403 403`},
+	{Action: "chat.Versions", Note: "of a message in the group", Before: []Call{said}, Data: `{"id":"<message>"}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.React", Note: "to a message in the group", Before: []Call{said}, Data: `{"id":"<message>","sign":"+1"}`,
+		Want: `ok  ok  ok  403 ok  403 403 403 401 403 403 403`},
+	{Action: "chat.React", Note: "to a message in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>","sign":"+1"}`,
+		Want: `403 403 403 403 403 403 403 ok  401 403 403 403`},
+	{Action: "chat.Typing", Note: "in the group", Data: `{` + inGroup + `}`,
+		Want: `ok  ok  ok  403 ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Delete", Note: "for oneself, in the group", Before: []Call{said}, Data: `{` + inGroup + `,"seqs":[1]}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
+	{Action: "chat.Hide", Note: "the group", Before: []Call{said}, Data: `{` + inGroup + `}`,
+		Want: `ok  ok  ok  ok  ok  403 403 403 401 403 403 403`},
 }

@@ -304,3 +304,45 @@ func LargeGroup(t *testing.T, s *store.Store) {
 		t.Errorf("%d members are left", g.Members)
 	}
 }
+
+// MembersRead tests what members can read: what came after they did, and nothing
+// once they are out.
+func MembersRead(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	must(s.CreateGroup(ctx, team("olga"), []string{"mia"}, 0, 0))(t)
+	send(t, s, draft("olga", "g:team", "one", 1))
+	must(s.AddMembers(ctx, "team", []string{"mike"}, 0, 2))(t)
+	send(t, s, draft("olga", "g:team", "two", 3))
+
+	seen := func(user string, wantJoin, wantUnread uint64) {
+		t.Helper()
+		h, err := s.Head(ctx, user, "g:team", 5)
+		if err != nil || h.JoinSeq != wantJoin || h.Unread != int(wantUnread) {
+			t.Errorf("%s: %+v %v, want join_seq %d and %d unread", user, h, err, wantJoin, wantUnread)
+		}
+	}
+	seen("mia", 0, 2)
+	seen("mike", 1, 1)
+	must2(s.SetRead(ctx, "g:team", "mia", 2))(t)
+	must(s.RemoveMembers(ctx, "team", []string{"mia"}, chat.RoleOwner))(t)
+	_, err := s.Head(ctx, "mia", "g:team", 5)
+	wantError(t, err, 404, "")
+	_, err = s.Member(ctx, "g:team", "mia")
+	wantError(t, err, 404, "")
+	send(t, s, draft("olga", "g:team", "three", 4))
+	must(s.AddMembers(ctx, "team", []string{"mia"}, 0, 5))(t)
+	seen("mia", 3, 0) // nothing of what was said meanwhile, or before
+
+	// A group made again under the same id goes on behind what was said in the first.
+	wantNone(t, s.DismissGroup(ctx, "team"))
+	_, err = s.Head(ctx, "olga", "g:team", 6)
+	wantError(t, err, 404, "")
+	must(s.CreateGroup(ctx, team("zoe"), nil, 0, 0))(t)
+	if m := send(t, s, draft("zoe", "g:team", "four", 7)); m.Seq != 4 {
+		t.Errorf("the new group's first message has seq %d", m.Seq)
+	}
+	h, err := s.Head(ctx, "zoe", "g:team", 8)
+	if err != nil || h.JoinSeq != 3 || h.MaxSeq != 4 {
+		t.Errorf("the new owner: %+v %v", h, err)
+	}
+}

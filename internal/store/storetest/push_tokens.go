@@ -87,7 +87,7 @@ func PushTokens(t *testing.T, s *store.Store) {
 			users = append(users, fmt.Sprintf("u%04d", i))
 		}
 		var all []offline.Token
-		for _, i := range []int{0, 499, 500, 1200} {
+		for _, i := range []int{0, 999, 1000, 1200} {
 			all = append(all, token(users[i], "d", "fcm", users[i], 1))
 			put(all[len(all)-1])
 		}

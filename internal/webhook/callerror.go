@@ -24,9 +24,9 @@ const (
 	OutcomeReply    = "reply"    // 2xx with a reply that can't be understood
 )
 
-// Failure is why a call did not succeed. Its text names no address and no
+// CallError is why a call did not succeed. Its text names no address and no
 // secret.
-type Failure struct {
+type CallError struct {
 	Outcome string
 	Status  int           // of the reply; 0 when there was none
 	Retry   bool          // the same call may succeed later
@@ -35,7 +35,7 @@ type Failure struct {
 }
 
 // Error says what happened.
-func (f *Failure) Error() string {
+func (f *CallError) Error() string {
 	switch {
 	case f.Status != 0:
 		return fmt.Sprintf("%s: status %d", f.Outcome, f.Status)
@@ -46,31 +46,31 @@ func (f *Failure) Error() string {
 }
 
 // Unwrap returns Cause.
-func (f *Failure) Unwrap() error { return f.Cause }
+func (f *CallError) Unwrap() error { return f.Cause }
 
 // BadReply is the failure of a call whose reply can't be understood.
-func BadReply(cause error) *Failure { return &Failure{Outcome: OutcomeReply, Cause: cause} }
+func BadReply(cause error) *CallError { return &CallError{Outcome: OutcomeReply, Cause: cause} }
 
-// unreached makes a Failure of what net/http says. Its text holds the address,
+// unreached makes a CallError of what net/http says. Its text holds the address,
 // which may be nobody's business, so that part is left out.
-func unreached(err error) *Failure {
+func unreached(err error) *CallError {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		if u.Timeout() {
-			return &Failure{Outcome: OutcomeTimeout, Retry: true}
+			return &CallError{Outcome: OutcomeTimeout, Retry: true}
 		}
 		err = u.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &Failure{Outcome: OutcomeTimeout, Retry: true}
+		return &CallError{Outcome: OutcomeTimeout, Retry: true}
 	}
-	return &Failure{Outcome: OutcomeNetwork, Retry: true, Cause: err}
+	return &CallError{Outcome: OutcomeNetwork, Retry: true, Cause: err}
 }
 
 // retry tells whether work that ended in err may be tried again, and when at
-// the earliest. Beside Failures those are the answers of our own services that
+// the earliest. Beside CallErrors those are the answers of our own services that
 // are temporary.
 func retry(err error) (after time.Duration, ok bool) {
-	if f, is := errors.AsType[*Failure](err); is {
+	if f, is := errors.AsType[*CallError](err); is {
 		return f.After, f.Retry
 	}
 	if e, is := errors.AsType[*codec.Error](err); is {
@@ -81,6 +81,6 @@ func retry(err error) (after time.Duration, ok bool) {
 
 // isOpen reports whether a call was not tried because of what others met.
 func isOpen(err error) bool {
-	f, is := errors.AsType[*Failure](err)
+	f, is := errors.AsType[*CallError](err)
 	return is && f.Outcome == OutcomeOpen
 }
