@@ -284,7 +284,7 @@ func (s *Service) Keep(ctx context.Context, id account.Identity, to string, data
 	if err != nil {
 		return nil, err
 	}
-	m, duplicate, err := s.commit(ctx, d)
+	m, duplicate, err := s.commit(ctx, id, d)
 	if err != nil || duplicate {
 		return nil, err
 	}
