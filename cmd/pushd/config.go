@@ -43,6 +43,10 @@ type Config struct {
 
 	Auth AuthConfig `group:"Authentication" key:"auth"`
 
+	Accounts AccountsConfig `group:"Accounts" key:"accounts"`
+
+	Chat ChatConfig `group:"Chat" key:"chat"`
+
 	LoginTimeout        time.Duration `group:"Connections" key:"login-timeout" default:"10s" min:"100ms" max:"1h" usage:"Time from the handshake to a successful login; then the connection is closed with 4005."`
 	Heartbeat           time.Duration `key:"heartbeat" default:"60s" min:"1s" max:"24h" usage:"A connection that sends nothing at all for this long is closed with 4102. Clients are told this figure at login."`
 	Ping                time.Duration `key:"ping" default:"0s" min:"0s" max:"24h" usage:"Interval of native WebSocket pings from the server, so that clients that know no HeartBeat stay connected by answering. 0 sends none."`

@@ -20,6 +20,7 @@ import (
 	"pushd/internal/metrics"
 	"pushd/internal/poller"
 	"pushd/internal/push"
+	"pushd/internal/store"
 )
 
 const (
@@ -45,6 +46,8 @@ type node struct {
 	admin    *api.Admin
 	public   *api.Public
 	handoff  *api.Handoff
+	guard    *account.Guard // of users' tokens; nil without a database
+	kept     kept
 	watchers []*keyWatcher
 
 	serving atomic.Bool
@@ -99,15 +102,37 @@ func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) 
 	n.metrics = metrics.New(options.Poller.Loops)
 	n.handoff = api.NewHandoff(&net.TCPAddr{}, handoffQueue)
 	options.Poller.Handoff = n.handoff.Push
-	// A nil *Verifier in the interface would not be nil.
-	var tokens gateway.Verifier
-	if verifier != nil {
-		tokens = verifier
-	}
-	if n.gateway, err = gateway.New(tokens, platforms, n.metrics, log, options); err != nil {
+	db, err := openStore(ctx, cfg, log)
+	if err != nil {
 		return nil, err
 	}
-	n.push = push.New(push.Ports{Deliverer: n.gateway, Directory: n.gateway, Topics: n.gateway, Groups: n.gateway}, platforms, push.Options{
+	if err := n.assemble(ctx, db, verifier, apiKeys, platforms, options); err != nil {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+		return nil, err
+	}
+	return n, nil
+}
+
+// assemble makes the parts that know each other. db and verifier may be nil.
+func (n *node) assemble(ctx context.Context, db *store.Store, verifier *account.Verifier, apiKeys *account.APIKeys, platforms *account.Platforms, options gateway.Options) (err error) {
+	cfg, log := n.cfg, n.log
+	if db != nil {
+		if n.guard, err = newGuard(cfg, verifier, log); err != nil {
+			return err
+		}
+	}
+	tokens, users := n.verifiers(verifier)
+	if n.gateway, err = gateway.New(tokens, platforms, n.metrics, log, options); err != nil {
+		return err
+	}
+	if db != nil {
+		if n.kept, err = newKept(ctx, cfg, db, platforms, n); err != nil {
+			return err
+		}
+	}
+	n.push = push.New(n.kept.pushPorts(n.gateway), platforms, push.Options{
 		MaxMessage:    int(cfg.MaxMessage),
 		ClientPublish: cfg.Topics.Publish,
 		PresenceAll:   cfg.Presence.All,
@@ -124,17 +149,30 @@ func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) 
 	n.admin = api.NewAdmin(n.push, apiKeys, n.metrics, api.AdminOptions{
 		Ready:       n.ready,
 		Check:       n.gateway.Check,
+		Services:    n.kept.http(),
 		Build:       api.Build{Version: build.Version, Revision: build.Revision, Time: build.Time, Go: build.Go},
 		NoProfiles:  !cfg.Pprof,
 		LogRequests: cfg.Log.Requests,
 		Log:         log,
 	})
-	public := api.PublicOptions{AllowOrigin: n.gateway.AllowOrigin, Log: log}
+	public := api.PublicOptions{AllowOrigin: n.gateway.AllowOrigin, Services: n.kept.http(), Users: users, ClientAddress: n.gateway.ClientAddress, Log: log}
 	if cfg.Page {
 		public.Console = console.Files
 	}
 	n.public, err = api.NewPublic(n.metrics, public)
-	return n, err
+	return err
+}
+
+// verifiers check users' tokens at the socket and over HTTP. In open mode the
+// socket asks for none.
+func (n *node) verifiers(external *account.Verifier) (gateway.Verifier, api.Users) {
+	switch {
+	case n.cfg.Auth.Mode == "open":
+		return nil, account.OpenUsers{Guard: n.guard}
+	case n.guard != nil:
+		return n.guard, n.guard
+	}
+	return external, external
 }
 
 func (n *node) gatewayOptions() (gateway.Options, error) {
@@ -225,10 +263,14 @@ func (n *node) start(ctx context.Context) error {
 		n.tasks.Go(func() { w.Run(background) })
 	}
 	n.tasks.Go(func() { n.sweep(background) })
-	if err := n.gateway.Listen(ctx, n.cfg.Listen, gateway.Services{Push: n.push}, modules()...); err != nil {
+	if err := n.kept.run(ctx, background, &n.tasks); err != nil {
+		return err
+	}
+	if err := n.gateway.Listen(ctx, n.cfg.Listen, n.kept.socket(n.push), modules()...); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	n.serving.Store(true)
+	n.kept.started()
 	n.log.Info("ready",
 		slog.String("listen", n.gateway.Addr().String()), slog.String("path", n.cfg.Path),
 		slog.String("admin", admin.Addr().String()),
@@ -281,6 +323,7 @@ func (n *node) stop() error {
 	)
 	n.cancel()
 	n.tasks.Wait()
+	err = errors.Join(err, n.kept.close(ctx))
 	n.log.Info("stopped", slog.String("took", time.Since(began).Round(time.Millisecond).String()))
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"pushd/internal/account"
 	"pushd/internal/api"
@@ -17,7 +18,7 @@ import (
 // kept is what there is with a database, and the zero value without one.
 type kept struct {
 	store    *store.Store
-	accounts *accounts
+	accounts *account.Service
 	chat     *chat.Service
 	files    *fileService
 	backends *backends
@@ -86,7 +87,7 @@ func (k *kept) socket(p *push.Service) gateway.Services {
 	if k.store == nil {
 		return s
 	}
-	s.Chat, s.Offline, s.Bots = k.chat, k.backends.Offline, k.backends.Bots
+	s.Account, s.Chat, s.Offline, s.Bots = k.accounts, k.chat, k.backends.Offline, k.backends.Bots
 	if k.files != nil {
 		s.Files = k.files.Service
 	}
@@ -100,7 +101,7 @@ func (k *kept) http() api.Services {
 	if k.store == nil {
 		return s
 	}
-	s.Account, s.Chat, s.Offline, s.Bots = k.accounts.Service, k.chat, k.backends.Offline, k.backends.Bots
+	s.Account, s.Chat, s.Offline, s.Bots = k.accounts, k.chat, k.backends.Offline, k.backends.Bots
 	if k.files != nil {
 		s.Files = k.files.Service
 	}
@@ -109,7 +110,7 @@ func (k *kept) http() api.Services {
 
 // logins lets users with an account in and tells them what waits for them.
 type logins struct {
-	accounts *accounts
+	accounts *account.Service
 	chat     *chat.Service
 }
 
@@ -124,21 +125,26 @@ func (l logins) Renewing(ctx context.Context, id account.Identity) (int, error) 
 	return l.Entering(ctx, id)
 }
 
-func (l logins) Left(id account.Identity, reason string) { l.accounts.Left(id, reason) }
+func (l logins) Left(id account.Identity, _ string) { l.accounts.Left(id) }
 
-// run keeps house beside the doors until ctx ends.
-func (k *kept) run(ctx context.Context, n *node) {
+// run keeps house beside the doors until background ends. What was revoked is
+// known before anybody can come.
+func (k *kept) run(ctx, background context.Context, tasks *sync.WaitGroup) error {
 	if k.store == nil {
-		return
+		return nil
 	}
-	n.tasks.Go(func() { k.accounts.Run(ctx) })
-	n.tasks.Go(func() { k.chat.RunExpiry(ctx) })
+	if err := k.accounts.Load(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	tasks.Go(func() { k.accounts.Run(background) })
+	tasks.Go(func() { k.chat.RunExpiry(background) })
 	if k.backends.ChatOffline() != nil {
-		n.tasks.Go(func() { k.chat.RunMissed(ctx) })
+		tasks.Go(func() { k.chat.RunMissed(background) })
 	}
 	if k.files != nil {
-		n.tasks.Go(func() { k.files.Run(ctx) })
+		tasks.Go(func() { k.files.Run(background) })
 	}
+	return nil
 }
 
 // started is called once the server serves.

@@ -107,8 +107,11 @@ func TestLoginRefused(t *testing.T) {
 	}
 	release()
 	for _, r := range []account.LoginRequest{
-		{User: "", Password: password}, {User: "alice"}, {User: "alice", Password: strings.Repeat("x", 129)},
-		{User: "alice", Password: password, Device: strings.Repeat("d", 129)}, {User: "alice", Password: password, Platform: strings.Repeat("p", 33)},
+		{User: "", Password: password},
+		{User: "alice"},
+		{User: "alice", Password: strings.Repeat("x", 129)},
+		{User: "alice", Password: password, Device: strings.Repeat("d", 129)},
+		{User: "alice", Password: password, Platform: strings.Repeat("p", 33)},
 	} {
 		_, err := n.Login(ctx, home, r)
 		wantCode(t, fmt.Sprintf("%+.20v", r), err, 400, "")

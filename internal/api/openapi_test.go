@@ -256,7 +256,7 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	v := newValidator(t, api.AdminOpenAPI)
 	sent := ""
 	answered := map[string]bool{}
-	for _, c := range cases {
+	for _, c := range append(cases, accountCases()...) {
 		t.Run(c.name, func(t *testing.T) {
 			req := f.request(c.method, strings.ReplaceAll(c.path, "{sent}", sent), c.key, c.body)
 			if c.contentType != "" {
@@ -280,8 +280,8 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 			t.Errorf("no case succeeds at %s %s", r.Method, r.Path)
 		}
 	}
-	if strings.Contains(f.log.String(), "-secret-") {
-		t.Error("an API key is in the log")
+	if strings.Contains(f.log.String(), "-secret-") || strings.Contains(f.log.String(), "horse") {
+		t.Error("an API key or a password is in the log")
 	}
 	if !strings.Contains(f.log.String(), "internal detail") {
 		t.Error("the cause of a fault is not in the log")
