@@ -2,7 +2,6 @@ package hub
 
 import (
 	"container/list"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -61,7 +60,7 @@ func (h *Hub) AddOnline(name string) (size int, err error) {
 	if err := validGroup(name); err != nil {
 		return 0, err
 	}
-	online, err := h.onlineUsers()
+	online, err := h.AllOnline(h.opt.MaxGroupMembers)
 	if err != nil {
 		return 0, err
 	}
@@ -77,19 +76,6 @@ func (h *Hub) AddOnline(name string) (size int, err error) {
 		return 0, ErrGroupFull
 	}
 	return len(members), h.storeLocked(shard, name, members)
-}
-
-// onlineUsers is everybody who is, in ascending order.
-func (h *Hub) onlineUsers() ([]string, error) {
-	var online []string
-	for i := range h.users {
-		online = h.users[i].appendUsers(online)
-		if len(online) > h.opt.MaxGroupMembers {
-			return nil, ErrGroupFull
-		}
-	}
-	slices.Sort(online)
-	return online, nil
 }
 
 // Group returns a group's members in ascending order; the slice is shared and

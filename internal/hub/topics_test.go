@@ -112,6 +112,12 @@ func TestGroups(t *testing.T) {
 		t.Errorf("AddOnline to some: %d, %v", n, err)
 	}
 	want("some", "ann", "bob", "zoe")
+	if all, err := h.AllOnline(2); err != nil || !slices.Equal(all, []string{"ann", "bob"}) {
+		t.Errorf("online are %q, %v", all, err)
+	}
+	if _, err := h.AllOnline(1); !errors.Is(err, hub.ErrGroupFull) {
+		t.Errorf("more than one online: %v", err)
+	}
 
 	login(t, h, "cyd", 1, 0)
 	_, full := h.AddOnline("some")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pushd/internal/account"
+	"pushd/internal/codec"
 	"pushd/internal/push"
 )
 
@@ -137,6 +138,11 @@ func TestGroups(t *testing.T) {
 		_, err = s.DeleteGroup(ctx, admin, push.GroupRequest{Group: bad})
 		wantCode(t, err, 400, "group")
 	}
+	n.groupsFail = codec.Errorf(codec.CodeUnavailable, "the database can't answer now")
+	_, err = s.Group(ctx, admin, push.GroupRequest{Group: "now"})
+	wantCode(t, err, 503, "database")
+	_, err = s.DeleteGroup(ctx, admin, push.GroupRequest{Group: "now"})
+	wantCode(t, err, 503, "database")
 }
 
 func BenchmarkPushToOneUser(b *testing.B) {
