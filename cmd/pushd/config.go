@@ -69,7 +69,7 @@ type Config struct {
 	Presence PresenceConfig `key:"presence"`
 
 	Loops     int `group:"Runtime" key:"loops" default:"0" min:"0" max:"4096" usage:"Event loops. 0 is one for each processor (GOMAXPROCS)."`
-	Workers   int `key:"workers" default:"0" min:"0" max:"100000" usage:"Goroutines for requests that may block. 0 is chosen from the number of processors."`
+	Workers   int `key:"workers" default:"0" min:"0" max:"100000" usage:"Goroutines for requests that may block. 0 is 256 with a database, which commits together what waits together, and 16 without."`
 	GCPercent int `key:"gc-percent" default:"0" min:"0" max:"10000" usage:"Go's garbage collection target in percent (GOGC). 0 keeps the server's own, 20."`
 
 	Files FilesConfig `group:"Files" key:"files"`

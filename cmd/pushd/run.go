@@ -32,6 +32,9 @@ const (
 	handoffQueue = 256
 	// sweepEvery is how often lost sessions that nobody resumed are forgotten.
 	sweepEvery = 10 * time.Second
+	// storeWorkers is how many requests wait for the database at a time. Those that
+	// wait together are committed together, so it bounds what one commit holds.
+	storeWorkers = 256
 	// stopGrace is what stopping may take beyond the drain.
 	stopGrace = 10 * time.Second
 )
@@ -185,6 +188,10 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 	if loops == 0 {
 		loops = runtime.GOMAXPROCS(0)
 	}
+	workers := cfg.Workers
+	if workers == 0 && cfg.Store != noStore {
+		workers = storeWorkers
+	}
 	origins := cfg.Origins
 	if len(origins) == 1 && origins[0] == "same" {
 		origins = nil
@@ -233,7 +240,7 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 		Ping:         cfg.Ping,
 		LoginTimeout: cfg.LoginTimeout,
 		MaxErrors:    cfg.MaxErrors,
-		Workers:      cfg.Workers,
+		Workers:      workers,
 		NoResume:     cfg.ResumeWindow == 0,
 		MessageRate:  cfg.Rate.Messages,
 		MessageBurst: cfg.Rate.Burst,

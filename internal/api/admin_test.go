@@ -57,11 +57,11 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 	for path, allow := range map[string]string{
 		"/api/push":         "POST",
-		"/api/groups/team":  "PUT, GET, HEAD, DELETE",
+		"/api/groups/team":  "PUT, GET, HEAD, DELETE, PATCH",
 		"/healthz":          "GET, HEAD",
 		"/api/online/users": "GET, HEAD",
 	} {
-		resp := f.do(f.request("PATCH", path, "", ""))
+		resp := f.do(f.request("TRACE", path, "", ""))
 		wantReply(t, resp, 405, `"code":400`)
 		if got := resp.Header.Get("Allow"); got != allow {
 			t.Errorf("%s: Allow %q, want %q", path, got, allow)

@@ -15,3 +15,27 @@ func UserRoutes(s Services) []Route {
 	}
 	return all
 }
+
+// ChatRoutes are the methods and paths of conversations and messages.
+func ChatRoutes(s Services) (all []string) {
+	for _, r := range chatRoutes(s.Chat) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
+
+// GroupRoutes are the methods and paths of groups and friends for users, and
+// GroupAdminRoutes those for backends.
+func GroupRoutes(s Services) (all []string) {
+	for _, r := range groupRoutes(s.Chat) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
+
+func GroupAdminRoutes(s Services) (all []string) {
+	for _, r := range groupAdminRoutes(s.Chat) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}

@@ -17,6 +17,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/api"
 	"pushd/internal/chat"
+	"pushd/internal/chat/chattest"
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
@@ -149,6 +150,8 @@ const (
 type fixture struct {
 	t       testing.TB
 	node    *node
+	store   *chattest.Store
+	chat    *chat.Service
 	admin   *api.Admin
 	files   *fileFixture
 	metrics *metrics.Metrics
@@ -179,6 +182,8 @@ func newAdmin(t testing.TB) *fixture {
 	if _, measuring := t.(*testing.B); measuring {
 		log = slog.New(slog.DiscardHandler)
 	}
+	f.store = chattest.NewStore()
+	f.chat = chat.New(chat.Ports{Store: f.store, Deliverer: chattest.NewNode("alice/web")}, chat.Options{})
 	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
 	f.files = newFiles(t)
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
@@ -188,7 +193,7 @@ func newAdmin(t testing.TB) *fixture {
 			return f.ready
 		},
 		Check:       func(context.Context) (bool, error) { return true, nil },
-		Services:    api.Services{Account: newAccounts(t, account.Options{Log: log}).Service, Chat: chat.New(chat.Ports{}, chat.Options{}), Files: f.files.service},
+		Services:    api.Services{Account: newAccounts(t, account.Options{Log: log}).Service, Chat: f.chat, Files: f.files.service},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
 		LogRequests: true,
 		Log:         log,

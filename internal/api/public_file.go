@@ -226,6 +226,7 @@ func download(s *files.Service, thumb bool) handler {
 		// What was read once may be read again without asking: a file never changes. A
 		// proxy may keep nothing of it.
 		h.Set("Cache-Control", "private, max-age=86400, immutable")
+		h.Add("Vary", "Authorization") // nor may the next user of the same browser
 		h.Set("Content-Security-Policy", filePolicy)
 		h.Set("Referrer-Policy", "no-referrer") // the address may be a link
 		h.Set("Content-Disposition", disposition(c.Name, c.Inline && q["download"] == ""))

@@ -41,7 +41,7 @@ func (s *Service) spread(ctx context.Context, m Message, except string) {
 	case KindNotice:
 		err = s.spreadTo(ctx, m, a, f)
 	case KindGroup:
-		s.missed.put(m, a)
+		s.wake(m, a)
 		err = s.reachGroup(ctx, a, except, f)
 	case KindBroadcast:
 		err = s.deliver.ToEveryone(ctx, f)

@@ -27,6 +27,7 @@ func (noLoops) Post(int, func() (more bool)) bool { return true }
 
 // Loaded and the others implement chat.Deliverer.
 func (h hubGroups) Loaded(group string) bool { return h.hub.Loaded(group) }
+
 func (h hubGroups) LoadGroup(ctx context.Context, group string, read func() ([]string, error)) error {
 	return h.hub.LoadGroup(ctx, group, read)
 }

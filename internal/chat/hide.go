@@ -32,7 +32,7 @@ func (s *Service) Delete(ctx context.Context, id account.Identity, r DeleteReque
 	case len(r.Seqs) > maxDelete:
 		return struct{}{}, tooLarge("seqs has at most %d messages, not %d", maxDelete, len(r.Seqs))
 	}
-	p, err := s.marking(ctx, id, MarkRequest{Conv: r.Conv, To: r.To, Seq: r.Seqs[0]})
+	p, err := s.seatOf(ctx, id, r.Conv, r.To)
 	if err != nil {
 		return struct{}{}, err
 	}
@@ -57,7 +57,7 @@ type Hidden struct {
 // Hide takes a conversation off the user's list until its next message.
 func (s *Service) Hide(ctx context.Context, id account.Identity, r ConvRequest) (_ struct{}, err error) {
 	defer func() { s.refused("chat.hide", id, r.Conv+r.To, &err) }()
-	p, err := s.marking(ctx, id, MarkRequest{Conv: r.Conv, To: r.To, Seq: 1})
+	p, err := s.seatOf(ctx, id, r.Conv, r.To)
 	if err != nil {
 		return struct{}{}, err
 	}
@@ -78,7 +78,7 @@ type Typing struct {
 // stored, told at most every two seconds, and not told in large groups.
 func (s *Service) Typing(ctx context.Context, id account.Identity, r ConvRequest) (_ struct{}, err error) {
 	defer func() { s.refused("chat.typing", id, r.Conv+r.To, &err) }()
-	p, err := s.marking(ctx, id, MarkRequest{Conv: r.Conv, To: r.To, Seq: 1})
+	p, err := s.seatOf(ctx, id, r.Conv, r.To)
 	if err != nil {
 		return struct{}{}, err
 	}

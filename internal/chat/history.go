@@ -28,14 +28,7 @@ type HistoryReply struct {
 // History is a page of a conversation of the user's.
 func (s *Service) History(ctx context.Context, id account.Identity, r HistoryRequest) (rep HistoryReply, err error) {
 	defer func() { s.refused("chat.history", id, r.Conv+r.To, &err) }()
-	if err := asUser(id); err != nil {
-		return HistoryReply{}, err
-	}
-	conv, err := s.where(id.User, r.Conv, r.To)
-	if err != nil {
-		return HistoryReply{}, err
-	}
-	p, err := s.sit(ctx, id.User, conv)
+	p, err := s.seatOf(ctx, id, r.Conv, r.To)
 	if err != nil {
 		return HistoryReply{}, err
 	}

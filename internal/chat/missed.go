@@ -41,6 +41,14 @@ func (q *missed) put(m Message, group string) {
 	}
 }
 
+// wake has the offline members of a group told, if there is somebody to tell
+// them.
+func (s *Service) wake(m Message, group string) {
+	if s.offline != nil {
+		s.missed.put(m, group)
+	}
+}
+
 // RunMissed tells Offline of messages of groups, until ctx ends. There is one for
 // a service that has an Offline.
 func (s *Service) RunMissed(ctx context.Context) {
@@ -74,9 +82,6 @@ func (q *missed) batch(first waiting) map[string][]Message {
 }
 
 func (s *Service) tellMissed(ctx context.Context, group string, messages []Message) {
-	if s.offline == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, telling)
 	defer cancel()
 	members, err := s.store.MemberIDs(ctx, group)

@@ -117,11 +117,11 @@ func wantCell(t *testing.T, actor string, err error, want int) {
 	}
 }
 
-func TestEveryRowHasAWordForEveryActor(t *testing.T) {
+func TestEveryRowHasACodeForEveryActor(t *testing.T) {
 	names := map[string]bool{}
 	for _, row := range permissiontest.Rows {
 		if n := len(strings.Fields(row.Want)); n != len(permissiontest.Actors) {
-			t.Errorf("%s has %d words for %d actors", row.Name(), n, len(permissiontest.Actors))
+			t.Errorf("%s has %d codes for %d actors", row.Name(), n, len(permissiontest.Actors))
 		}
 		if names[row.Name()] {
 			t.Errorf("%s is there twice", row.Name())

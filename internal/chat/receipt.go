@@ -60,17 +60,11 @@ func device(id account.Identity) string {
 }
 
 func (s *Service) marking(ctx context.Context, id account.Identity, r MarkRequest) (seat, error) {
-	if err := asUser(id); err != nil {
-		return seat{}, err
+	p, err := s.seatOf(ctx, id, r.Conv, r.To)
+	if err == nil && r.Seq == 0 {
+		err = malformed("seq is missing: that of the last message")
 	}
-	conv, err := s.where(id.User, r.Conv, r.To)
-	if err != nil {
-		return seat{}, err
-	}
-	if r.Seq == 0 {
-		return seat{}, malformed("seq is missing: that of the last message")
-	}
-	return s.sit(ctx, id.User, conv)
+	return p, err
 }
 
 // Bounds of what is told of one member to others of his group. What costs a push

@@ -118,6 +118,18 @@ func (s *Service) sit(ctx context.Context, user, conv string) (seat, error) {
 	return p, nil
 }
 
+// seatOf is the caller's place in the conversation that his request names.
+func (s *Service) seatOf(ctx context.Context, id account.Identity, conv, to string) (seat, error) {
+	if err := asUser(id); err != nil {
+		return seat{}, err
+	}
+	conv, err := s.where(id.User, conv, to)
+	if err != nil {
+		return seat{}, err
+	}
+	return s.sit(ctx, id.User, conv)
+}
+
 func outside() error { return forbidden("this is not a conversation of yours") }
 
 func missing(err error) bool {

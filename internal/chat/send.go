@@ -295,11 +295,10 @@ func (s *Service) Keep(ctx context.Context, id account.Identity, to string, data
 	s.after(m)
 	kind, a, _, _ := ParseKey(m.Conv)
 	switch {
-	case s.offline == nil:
-	case kind == KindNotice && len(s.deliver.Online([]string{a})) == 0:
-		s.offline.Missed(m, []string{a})
 	case kind == KindGroup:
-		s.missed.put(m, a)
+		s.wake(m, a)
+	case kind == KindNotice && s.offline != nil && len(s.deliver.Online([]string{a})) == 0:
+		s.offline.Missed(m, []string{a})
 	}
 	return f, nil
 }

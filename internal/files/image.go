@@ -58,7 +58,7 @@ func (s *Service) picture(ctx context.Context, f *File) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read
 	buffered := bufio.NewReaderSize(r, exifLen)
 	turn := upright
 	if f.Type == "image/jpeg" {

@@ -24,7 +24,7 @@ func (s *Service) media(ctx context.Context, f *File) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read
 	found := *f
 	if read(r, &found) == nil {
 		*f = found

@@ -258,8 +258,13 @@ func TestOpenNamesExactlyOneFile(t *testing.T) {
 	b := newBench(t)
 	f := b.upload("a.txt", "", []byte("text"))
 	for _, r := range []files.OpenRequest{
-		{ID: f.ID, Name: "b.txt"}, {ID: f.ID}, {ID: f.ID, Thumb: true}, {ID: strings.ToLower(f.ID), Name: "a.txt"},
-		{ID: "../" + f.ID, Name: "a.txt"}, {ID: "", Name: "a.txt"}, {ID: f.ID[:25], Name: "a.txt"},
+		{ID: f.ID, Name: "b.txt"},
+		{ID: f.ID},
+		{ID: f.ID, Thumb: true},
+		{ID: strings.ToLower(f.ID), Name: "a.txt"},
+		{ID: "../" + f.ID, Name: "a.txt"},
+		{ID: "", Name: "a.txt"},
+		{ID: f.ID[:25], Name: "a.txt"},
 	} {
 		_, err := b.Open(t.Context(), user("ada"), r)
 		wantCode(t, r.ID+"/"+r.Name, err, codec.CodeNotFound)

@@ -11,8 +11,9 @@ import (
 
 // What a batch says on SQLite. All of it is prepared before the first batch.
 const (
-	sqlConversation = `SELECT id, max_seq FROM conversations WHERE key = $1`
-	sqlGroupOf      = `SELECT 1 FROM groups WHERE conversation = $1`
+	sqlConversation = `SELECT id, max_seq, (SELECT COUNT(*) FROM members m WHERE m.conversation = c.id) FROM conversations c WHERE key = $1`
+	sqlGroupOf      = `SELECT id, max_seq, EXISTS (SELECT 1 FROM groups g WHERE g.conversation = c.id) FROM conversations c WHERE key = $1`
+	sqlBroadcast    = `SELECT id, max_seq, 0 FROM conversations WHERE key = $1`
 	sqlConverse     = `INSERT INTO conversations (key) VALUES ($1) RETURNING id`
 	sqlBelong       = `INSERT INTO members (conversation, "user", join_seq, since) VALUES ($1, $2, $3, $4) ON CONFLICT (conversation, "user") DO NOTHING`
 	sqlMessage      = `INSERT INTO messages (conversation, seq, id, sender, client_id, time, type, body, mention, one_device, expires)
@@ -21,6 +22,7 @@ const (
 	sqlWords    = `INSERT INTO words (rowid, text) VALUES ($1, $2)`
 	sqlAdvance  = `UPDATE conversations SET max_seq = $2, last_time = MAX(last_time, $3) WHERE id = $1`
 	sqlSent     = `UPDATE members SET sent_seq = $3 WHERE conversation = $1 AND "user" = $2`
+	sqlVersion  = `PRAGMA data_version`
 	sqlSave     = `SAVEPOINT one`
 	sqlRelease  = `RELEASE one`
 	sqlUndo     = `ROLLBACK TO one`
@@ -29,7 +31,7 @@ const (
 
 // sqliteBatch are the texts that the writer prepares.
 var sqliteBatch = [...]string{
-	sqlConversation, sqlGroupOf, sqlConverse, sqlBelong, sqlMessage, sqlMention, sqlWords, sqlAdvance, sqlSent, sqlSave, sqlRelease, sqlUndo,
+	sqlConversation, sqlGroupOf, sqlBroadcast, sqlConverse, sqlBelong, sqlMessage, sqlMention, sqlWords, sqlAdvance, sqlSent, sqlVersion, sqlSave, sqlRelease, sqlUndo,
 }
 
 // commitSQLite writes a batch in one transaction: its messages first, then what
@@ -50,12 +52,24 @@ func (s *Store) commitSQLite(batch []*job) (err error) {
 		}
 	}()
 	t := s.batch.in(tx)
-	if err := appendSQLite(ctx, t, batch); err != nil {
+	convs := s.writer.convs
+	defer func() {
+		if err != nil {
+			convs.forget() // what it has heard of may not have come true
+		}
+	}()
+	if err := convs.check(ctx, t); err != nil {
+		return err
+	}
+	if err := appendSQLite(ctx, t, convs, batch); err != nil {
 		return err
 	}
 	for _, j := range batch {
 		if j.draft != nil {
 			continue
+		}
+		if !j.marks {
+			convs.forget() // it may be about groups, or members
 		}
 		if err := s.alongside(ctx, t, j); err != nil {
 			return err
@@ -94,35 +108,36 @@ var errLost = errors.New("the transaction was lost")
 type open struct {
 	number int64
 	maxSeq uint64
-	last   int64             // time of its newest message
+	last   int64             // time of its newest message in this batch
 	sent   map[string]uint64 // the last seq of each sender in this batch
 }
 
-func appendSQLite(ctx context.Context, t inTx, batch []*job) error {
-	convs := map[string]*open{}
+func appendSQLite(ctx context.Context, t inTx, convs *opened, batch []*job) error {
+	touched := map[string]*open{}
 	for _, j := range batch {
 		d := j.draft
 		if d == nil {
 			continue
 		}
-		conv, known := convs[d.Conv]
-		if !known {
+		conv := touched[d.Conv]
+		if conv == nil {
 			var err error
-			if conv, err = openSQLite(ctx, t, d); err != nil {
+			if conv, err = convs.find(ctx, t, d); err != nil {
 				return err
 			}
-			convs[d.Conv] = conv
-		}
-		if conv == nil {
-			j.err = noConversation()
-			continue
+			if conv == nil {
+				j.err = noConversation()
+				continue
+			}
+			touched[d.Conv] = conv
+			conv.last, conv.sent = 0, map[string]uint64{}
 		}
 		if err := insertSQLite(ctx, t, conv, d); err != nil {
 			return err
 		}
 	}
-	for _, conv := range convs {
-		if conv == nil || len(conv.sent) == 0 {
+	for _, conv := range touched {
+		if len(conv.sent) == 0 {
 			continue
 		}
 		if _, err := t.exec(ctx, sqlAdvance, conv.number, int64(conv.maxSeq), conv.last); err != nil {
@@ -139,28 +154,31 @@ func appendSQLite(ctx context.Context, t inTx, batch []*job) error {
 
 // openSQLite finds a conversation or begins it; nil for a group that isn't there.
 func openSQLite(ctx context.Context, t inTx, d *sending) (*open, error) {
-	conv := &open{sent: map[string]uint64{}}
-	err := t.QueryRowContext(ctx, sqlConversation, d.Conv).Scan(&conv.number, &conv.maxSeq)
+	conv := &open{}
+	query := sqlConversation
+	switch d.kind {
+	case chat.KindGroup:
+		query = sqlGroupOf
+	case chat.KindBroadcast:
+		query = sqlBroadcast
+	}
+	var seated int // how many of its users are in it; of a group, whether it is there
+	err := t.QueryRowContext(ctx, query, d.Conv).Scan(&conv.number, &conv.maxSeq, &seated)
 	missing := errors.Is(err, sql.ErrNoRows)
 	switch {
 	case err != nil && !missing:
 		return nil, fmt.Errorf("find a conversation: %w", err)
-	case d.kind == chat.KindGroup:
-		if missing {
-			return nil, nil
-		}
-		var one int
-		if err := t.QueryRowContext(ctx, sqlGroupOf, conv.number).Scan(&one); errors.Is(err, sql.ErrNoRows) {
-			return nil, nil // dismissed
-		} else if err != nil {
-			return nil, fmt.Errorf("find a group: %w", err)
-		}
+	case d.kind == chat.KindGroup && seated == 0:
+		return nil, nil // never made, or dismissed
 	case missing:
 		if err := t.QueryRowContext(ctx, sqlConverse, d.Conv).Scan(&conv.number); err != nil {
 			return nil, fmt.Errorf("begin a conversation: %w", err)
 		}
 	}
-	// Again for one that is there: an account may have been deleted and made anew.
+	if seated >= len(d.users) {
+		return conv, nil
+	}
+	// A new conversation, or one of an account that was deleted and made anew.
 	for _, user := range d.users {
 		if _, err := t.exec(ctx, sqlBelong, conv.number, user, int64(conv.maxSeq), d.Time); err != nil {
 			return nil, fmt.Errorf("add a member: %w", err)

@@ -15,7 +15,7 @@ import (
 var engines = []storetest.Engine{storetest.SQLite, storetest.Postgres}
 
 // raw opens a store's database beside it.
-func raw(t *testing.T, url string) *sql.DB {
+func raw(t testing.TB, url string) *sql.DB {
 	t.Helper()
 	driver := "pgx"
 	file, ok := strings.CutPrefix(url, "sqlite:")

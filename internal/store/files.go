@@ -158,11 +158,6 @@ func disownFiles(ctx context.Context, tx *sql.Tx, user string) error {
 	return err
 }
 
-// DisownFiles takes a user's files from him.
-func (s *Store) DisownFiles(ctx context.Context, user string) error {
-	return s.write(ctx, func(tx *sql.Tx) error { return disownFiles(ctx, tx, user) })
-}
-
 // File implements files.Records.
 func (s *Store) File(ctx context.Context, id string) (files.File, error) {
 	var f files.File

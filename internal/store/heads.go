@@ -23,8 +23,13 @@ const (
 	LEFT JOIN hidden h ON h.conversation = c.id AND h."user" = m."user" AND h.seq = c.max_seq`
 
 	sqlHead  = `SELECT ` + seatColumns + `, ` + lastColumns + seatsFrom + lastFrom + ` WHERE m."user" = $1 AND c.key = $2`
-	sqlHeads = `SELECT ` + seatColumns + `, ` + lastColumns + seatsFrom + lastFrom + ` WHERE m."user" = $1 AND c.max_seq >= m.hidden_seq
-	AND (c.last_time < $2 OR c.last_time = $2 AND c.id < $3) ORDER BY c.last_time DESC, c.id DESC LIMIT $4`
+	// The page is chosen first: what its columns ask for costs more than choosing.
+	sqlHeads = `SELECT ` + seatColumns + `, ` + lastColumns + ` FROM (
+		SELECT k.conversation FROM members k JOIN conversations o ON o.id = k.conversation
+		WHERE k."user" = $1 AND o.max_seq >= k.hidden_seq AND (o.last_time < $2 OR o.last_time = $2 AND o.id < $3)
+		ORDER BY o.last_time DESC, o.id DESC LIMIT $4
+	) page JOIN members m ON m.conversation = page.conversation AND m."user" = $1 JOIN conversations c ON c.id = m.conversation` + lastFrom + `
+	ORDER BY c.last_time DESC, c.id DESC`
 	sqlKnown  = `SELECT c.id, c.key, c.max_seq, c.rev` + seatsFrom + ` WHERE m."user" = $1 AND c.key > $2 ORDER BY c.key`
 	sqlUnread = `SELECT CAST(COALESCE(SUM(c.max_seq - (` + floor + `)), 0) AS BIGINT)` + seatsFrom + ` WHERE m."user" = $1`
 )

@@ -33,7 +33,7 @@ func (s *Store) SetRead(ctx context.Context, conv, user string, seq uint64) (now
 	if seq <= p.member.ReadSeq || p.virtual {
 		return p.member.ReadSeq, false, nil
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.writeMarks(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE members SET read_seq = $3 WHERE conversation = $1 AND "user" = $2 AND read_seq < $3`, p.number, user, int64(seq))
 		if err != nil {
 			return fmt.Errorf("move a read mark: %w", err)
@@ -67,7 +67,7 @@ func (s *Store) SetDelivered(ctx context.Context, conv, user, device string, seq
 	if seq <= now {
 		return now, false, nil
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.writeMarks(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `INSERT INTO devices (conversation, "user", device, delivered) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (conversation, "user", device) DO UPDATE SET delivered = excluded.delivered WHERE devices.delivered < excluded.delivered`,
 			p.number, user, device, int64(seq))
@@ -120,7 +120,7 @@ func (s *Store) HideConversation(ctx context.Context, conv, user string) error {
 	if err != nil || p.virtual {
 		return err
 	}
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.writeMarks(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE members SET hidden_seq = $3 WHERE conversation = $1 AND "user" = $2`, p.number, user, int64(p.MaxSeq)+1)
 		if err != nil {
 			return fmt.Errorf("hide a conversation: %w", err)

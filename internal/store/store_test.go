@@ -12,10 +12,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if url := os.Getenv(killedAt); url != "" {
-		fmt.Fprintln(os.Stderr, sendUntilKilled(url, os.Getenv(killedRound)))
-		os.Exit(1)
-	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if err := storetest.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -44,6 +40,7 @@ var suites = []struct {
 	{"Members", storetest.Members},
 	{"JoinRequests", storetest.JoinRequests},
 	{"LargeGroup", storetest.LargeGroup},
+	{"MembersRead", storetest.MembersRead},
 	{"Friends", storetest.Friends},
 	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
@@ -57,7 +54,6 @@ var suites = []struct {
 	{"Moved", storetest.Moved},
 	{"Marks", storetest.Marks},
 	{"Search", storetest.Search},
-	{"MembersRead", storetest.MembersRead},
 }
 
 func TestSuites(t *testing.T) {

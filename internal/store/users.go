@@ -202,7 +202,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return nil
+		return disownFiles(ctx, tx, id)
 	})
 }
 

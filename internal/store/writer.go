@@ -20,6 +20,8 @@ const (
 	maxBatch = 1000
 	// maxQueue is how many wait for their turn; who comes then is told 503.
 	maxQueue = 8 * maxBatch
+	// maxGather is the longest that a batch waits for more.
+	maxGather = time.Millisecond
 	// probeEvery is how often a database that didn't answer is asked again, and
 	// probeWait how long for.
 	probeEvery = 200 * time.Millisecond
@@ -42,8 +44,12 @@ type writer struct {
 	closed bool
 
 	// Owned by the goroutine.
+	last    int           // how many the last batch was of
+	took    time.Duration // how long its commit took
+	timer   *time.Timer
 	failing bool      // the last batch failed, and the log says so
 	conn    *sql.Conn // of PostgreSQL, kept from batch to batch; nil after an error
+	convs   *opened   // of SQLite
 }
 
 // job is one caller's part of a batch: a message, or f.
@@ -54,6 +60,7 @@ type job struct {
 	draft *sending
 	ctx   context.Context // of f's caller
 	f     func(tx *sql.Tx) error
+	marks bool // f touches read and delivery marks alone
 
 	err      error
 	panicked any
@@ -69,7 +76,7 @@ const (
 
 // start begins to write.
 func (s *Store) start() {
-	s.writer = &writer{queue: make(chan *job, maxQueue), ended: make(chan struct{})}
+	s.writer = &writer{queue: make(chan *job, maxQueue), ended: make(chan struct{}), timer: time.NewTimer(time.Hour), convs: newOpened()}
 	go s.run()
 }
 
@@ -148,6 +155,7 @@ func gaveUp(ctx context.Context) error {
 func (s *Store) run() {
 	w := s.writer
 	defer close(w.ended)
+	defer w.timer.Stop()
 	batch := make([]*job, 0, maxBatch)
 	for {
 		first, ok := <-w.queue
@@ -159,7 +167,9 @@ func (s *Store) run() {
 		if len(batch) == 0 {
 			continue
 		}
+		began := time.Now()
 		s.commit(batch)
+		w.last, w.took = len(batch), time.Since(began)
 		clear(batch) // what was answered can be collected
 		if w.down.Load() {
 			s.outage()
@@ -167,8 +177,10 @@ func (s *Store) run() {
 	}
 }
 
-// gather adds what else is waiting, without waiting for it: what comes meanwhile
-// has the commit's time to become the next batch. Withdrawn jobs are left out.
+// gather adds what else is waiting. Those whom the last commit answered are about
+// to come with their next: for as many as there were it waits a moment, short
+// beside the commit, as without it they would fall into two batches by turns. Who
+// is alone never waits. Withdrawn jobs are left out.
 func (w *writer) gather(batch []*job) []*job {
 	taken := batch[:0]
 	take := func(j *job) {
@@ -176,9 +188,8 @@ func (w *writer) gather(batch []*job) []*job {
 			taken = append(taken, j)
 		}
 	}
-	for _, j := range batch {
-		take(j)
-	}
+	take(batch[0])
+	var enough <-chan time.Time
 	for len(taken) < maxBatch {
 		select {
 		case j, ok := <-w.queue:
@@ -186,7 +197,23 @@ func (w *writer) gather(batch []*job) []*job {
 				return taken
 			}
 			take(j)
+			continue
 		default:
+		}
+		if len(taken) >= w.last {
+			break
+		}
+		if enough == nil {
+			w.timer.Reset(min(maxGather, w.took/2))
+			enough = w.timer.C
+		}
+		select {
+		case j, ok := <-w.queue:
+			if !ok {
+				return taken
+			}
+			take(j)
+		case <-enough:
 			return taken
 		}
 	}
@@ -301,6 +328,15 @@ func (s *Store) probe() error {
 func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if s.engine == sqlite {
 		return s.writer.submit(ctx, &job{ctx: ctx, f: f, done: make(chan struct{})})
+	}
+	return s.transact(ctx, f)
+}
+
+// writeMarks is write for an f that moves marks and nothing else: there are many
+// of these, and they change nothing that the writer remembers.
+func (s *Store) writeMarks(ctx context.Context, f func(tx *sql.Tx) error) error {
+	if s.engine == sqlite {
+		return s.writer.submit(ctx, &job{ctx: ctx, f: f, marks: true, done: make(chan struct{})})
 	}
 	return s.transact(ctx, f)
 }

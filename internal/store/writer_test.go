@@ -16,7 +16,7 @@ import (
 	"pushd/internal/store/storetest"
 )
 
-func count(t *testing.T, db *sql.DB, table string) (n int) {
+func count(t testing.TB, db *sql.DB, table string) (n int) {
 	t.Helper()
 	if err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil {
 		t.Fatal(err)

@@ -103,15 +103,15 @@ func TestChat(t *testing.T) {
 	bob.tick("Hello, alice", "Read")
 
 	alice.act("Hello, alice", "React with ❤️")
-	bob.until(bubble("Hello, alice") + `.querySelector(".reactions [aria-pressed=false]")?.textContent === "❤️1"`)
+	bob.until(bubble("Hello, alice") + `?.querySelector(".reactions [aria-pressed=false]")?.textContent === "❤️1"`)
 	bob.do(bubble("Hello, alice") + `.querySelector(".reactions button").click()`)
-	alice.until(bubble("Hello, alice") + `.querySelector(".reactions [aria-pressed=true]")?.textContent === "❤️2"`)
+	alice.until(bubble("Hello, alice") + `?.querySelector(".reactions [aria-pressed=true]")?.textContent === "❤️2"`)
 
 	alice.say("A mistke")
 	bob.until(bubble("A mistke"))
 	alice.act("A mistke", "Edit")
 	alice.say("A mistake")
-	bob.until(bubble("A mistake") + `.textContent.includes("edited")`)
+	bob.until(bubble("A mistake") + `?.textContent.includes("edited")`)
 	alice.act("A mistake", "Former versions")
 	alice.shows("#info-body", "A mistke")
 	alice.click("#info .close")

@@ -265,7 +265,7 @@ func (l *ledger) check(t *testing.T, s *server) {
 			read[m.conv] = true
 			for after, more := uint64(0), true; more; {
 				var page chatReply
-				decode(t, c.ok("chat", "History", fmt.Sprintf(`{"conv":%q,"after":%d,"limit":200,"forward":true}`, m.conv, after)), &page)
+				decode(t, c.ok("chat", "History", fmt.Sprintf(`{"conv":%q,"after":%d,"limit":200}`, m.conv, after)), &page)
 				for i := len(page.Messages) - 1; i >= 0; i-- { // newest first
 					p := page.Messages[i]
 					if p.Seq != after+1 {

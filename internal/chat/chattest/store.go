@@ -128,6 +128,7 @@ func (s *Store) Append(_ context.Context, d chat.Draft) (chat.Message, bool, err
 // view is a message as a reader sees it; "" sees all.
 func (c *conv) view(r *row, reader string, now int64) chat.Message {
 	m := r.m
+	m.Rev = r.rev
 	if m.From != reader {
 		m.ClientID = ""
 	}

@@ -1,6 +1,11 @@
 package permissiontest
 
-import "strings"
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+)
 
 // Endpoint is the same request over HTTP. What its path names is left out of the
 // body, or of the query where the method has no body.
@@ -72,12 +77,60 @@ var (
 	}
 )
 
-// Params are the names in an endpoint's path.
-func (e Endpoint) Params() (names []string) {
-	for segment := range strings.SplitSeq(e.Path, "/") {
-		if strings.HasPrefix(segment, "{") {
-			names = append(names, strings.Trim(segment, "{}"))
-		}
+// Over is where an actor sends an action over HTTP; ok is false for what his door
+// doesn't offer.
+func Over(actor, action string) (e Endpoint, ok bool) {
+	if strings.HasPrefix(actor, "key ") {
+		e, ok = Admin[action]
+		return e, ok
 	}
-	return names
+	e, ok = Public[action]
+	return e, ok
+}
+
+// Request makes of a call's Data, filled, what is sent over HTTP: a path with its
+// query, and a body, "" for none. ok is false when the path names what Data doesn't.
+func (e Endpoint) Request(data string) (path, body string, ok bool) {
+	values := map[string]json.RawMessage{}
+	if err := json.Unmarshal([]byte(data), &values); err != nil {
+		panic(fmt.Sprintf("permissiontest: %s: %v", data, err))
+	}
+	segments := strings.Split(e.Path, "/")
+	for i, s := range segments {
+		if !strings.HasPrefix(s, "{") {
+			continue
+		}
+		name := strings.Trim(s, "{}")
+		raw, named := values[name]
+		if !named {
+			return "", "", false
+		}
+		segments[i] = url.PathEscape(text(raw))
+		delete(values, name)
+	}
+	path = strings.Join(segments, "/")
+	if e.Method == "GET" || e.Method == "DELETE" {
+		query := url.Values{}
+		for name, raw := range values {
+			query.Set(name, text(raw))
+		}
+		if len(query) > 0 {
+			path += "?" + query.Encode()
+		}
+		return path, "", true
+	}
+	b, err := json.Marshal(values)
+	if err != nil {
+		panic(fmt.Sprintf("permissiontest: %s: %v", data, err))
+	}
+	return path, string(b), true
+}
+
+// text is a value as it stands in a path or a query.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
 }

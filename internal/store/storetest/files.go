@@ -241,10 +241,11 @@ func staleFiles(b *fileBench) {
 
 func disownedFiles(b *fileBench) {
 	ctx := b.Context()
+	b.code("make a user", b.s.EnsureUsers(ctx, []string{"d-ada"}, 1), 0)
 	b.conversation("f-left", "d-bob")
 	f := b.finish(b.create("d-ada", 10), "")
 	b.code("attach", b.s.AttachFiles(ctx, []string{f.ID}, "g:f-left"), 0)
-	b.code("disown", b.s.DisownFiles(ctx, "d-ada"), 0)
+	b.code("delete the user", b.s.DeleteUser(ctx, "d-ada"), 0)
 	if got, err := b.s.File(ctx, f.ID); err != nil || got.Owner != "" {
 		b.Fatalf("it still belongs to %q (%v)", got.Owner, err)
 	}

@@ -144,7 +144,7 @@ export class Composer {
       event.preventDefault();
       event.stopPropagation();
       this.#stopEditing();
-    } else if (event.key === "ArrowUp" && this.#field.value === "" && !this.#editing) {
+    } else if (event.key === "ArrowUp" && this.#field.value.trim() === "" && !this.#editing) {
       event.preventDefault();
       this.edit(this.#page.lastOwn());
     } else if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
