@@ -5,6 +5,7 @@ import "time"
 // AccountsConfig is about users with a password here.
 type AccountsConfig struct {
 	Register      bool          `key:"register" default:"false" dev:"true" usage:"Strangers may make an account over HTTP. Otherwise backends make them, or users come with tokens of an issuer outside."`
+	RegisterRate  int           `key:"register-rate" default:"30" dev:"0" min:"0" max:"1000000" usage:"Accounts that one address can make in a minute; more is answered 429. 0 is no limit."`
 	Key           Secret        `key:"key" default:"" usage:"Secret of at least 32 bytes, or @FILE that holds it, that tokens of accounts are made with; the same on every node. When it is not set, one is generated in data-dir/accounts.key."`
 	TokenTTL      time.Duration `key:"token-ttl" default:"1h" min:"1m" max:"720h" usage:"Life of an access token. A client gets the next one with its refresh token."`
 	RefreshTTL    time.Duration `key:"refresh-ttl" default:"720h" min:"1h" max:"87600h" usage:"Life of a refresh token from its last use."`

@@ -1,8 +1,10 @@
 // Package account says who is asking: it verifies and signs user tokens, checks
 // API keys, and knows platforms, scopes and what a user id looks like. The doors
-// turn credentials into an Identity with it and hand that to the services. It
-// reads no file, URL or environment, and remembers nobody; whoever owns the
-// configuration gives it bytes, again when keys rotate.
+// turn credentials into an Identity with it and hand that to the services. Its
+// Service keeps accounts: registering, passwords, log-ins and their revocation,
+// profiles; its Guard is what revocations reach. It reads no file, URL or
+// environment; whoever owns the configuration gives it bytes, again when keys
+// rotate.
 package account
 
 import (

@@ -17,6 +17,7 @@ type logins struct{ *account.Service }
 func (l logins) Entering(ctx context.Context, id account.Identity) (int, error) {
 	return 0, l.Entered(ctx, id)
 }
+
 func (l logins) Renewing(ctx context.Context, id account.Identity) (int, error) {
 	return 0, l.Entered(ctx, id)
 }
