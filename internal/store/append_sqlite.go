@@ -81,9 +81,11 @@ func (s *Store) commitSQLite(batch []*job) (err error) {
 // alongside runs a job's f within a savepoint. Its own error is that the
 // transaction as a whole is lost, as it is after some failures of the disk.
 func (s *Store) alongside(ctx context.Context, t inTx, j *job) error {
-	if j.err = j.ctx.Err(); j.err != nil {
+	select {
+	case <-j.ctx.Done():
 		j.err = gaveUp(j.ctx)
 		return nil
+	default:
 	}
 	if _, err := t.exec(ctx, sqlSave); err != nil {
 		return errors.Join(errLost, err)

@@ -22,7 +22,7 @@ const (
 	lastFrom = ` LEFT JOIN messages l ON l.conversation = c.id AND l.seq = c.max_seq AND l.seq > m.join_seq
 	LEFT JOIN hidden h ON h.conversation = c.id AND h."user" = m."user" AND h.seq = c.max_seq`
 
-	sqlHead  = `SELECT ` + seatColumns + `, ` + lastColumns + seatsFrom + lastFrom + ` WHERE m."user" = $1 AND c.key = $2`
+	sqlHead = `SELECT ` + seatColumns + `, ` + lastColumns + seatsFrom + lastFrom + ` WHERE m."user" = $1 AND c.key = $2`
 	// The page is chosen first: what its columns ask for costs more than choosing.
 	sqlHeads = `SELECT ` + seatColumns + `, ` + lastColumns + ` FROM (
 		SELECT k.conversation FROM members k JOIN conversations o ON o.id = k.conversation

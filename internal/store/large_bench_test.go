@@ -177,4 +177,3 @@ func BenchmarkMarks(b *testing.B) {
 		})
 	}
 }
-

@@ -95,7 +95,7 @@ func lockFile(file string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(name)
-		f.Close()
+		_ = f.Close() // nothing was written
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("the database %s is in use by another process%s: stop that one first, or give this one a data-dir of its own; several nodes share a database only with postgres://", file, pidOf(holder))
 		}

@@ -28,10 +28,18 @@ func (u uncancelled) Connect(ctx context.Context) (driver.Conn, error) {
 // sqlConn is what the SQLite driver's connections can do.
 type sqlConn interface {
 	driver.Conn
+	sqlRunner
+	sqlSession
+}
+
+type sqlRunner interface {
 	driver.ConnBeginTx
 	driver.ConnPrepareContext
 	driver.ExecerContext
 	driver.QueryerContext
+}
+
+type sqlSession interface {
 	driver.Pinger
 	driver.SessionResetter
 	driver.Validator

@@ -68,14 +68,14 @@ func TestWritesTogether(t *testing.T) {
 					want = nil
 					fail = func(context.Context, *sql.Tx) error { panic("f is wrong") }
 				}
-				err, panicked := func() (err error, panicked any) {
+				panicked, err := func() (panicked any, err error) {
 					defer func() { panicked = recover() }()
-					return s.Write(mine, func(tx *sql.Tx) error {
+					return nil, s.Write(mine, func(tx *sql.Tx) error {
 						if err := insertUser(mine, tx, id); err != nil {
 							return err
 						}
 						return fail(mine, tx)
-					}), nil
+					})
 				}()
 				switch {
 				case want == nil && (panicked == nil || !strings.Contains(fmt.Sprint(panicked), "f is wrong")):

@@ -348,7 +348,7 @@ func Changes(t *testing.T, s *store.Store) {
 			t.Fatal(err)
 		}
 	}
-	_, rev, _, err = s.React(ctx, sent[3].ID, "bob", "one more", true, start+60)
+	_, _, _, err = s.React(ctx, sent[3].ID, "bob", "one more", true, start+60)
 	wantCode(t, "too many signs", err, codec.CodeTooMany)
 
 	changed := func(rev, upTo uint64, limit int) string {

@@ -119,7 +119,7 @@ func startLocked() (err error) {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the server has it
 	server.process = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", server.dir,
 		"-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=64MB")
 	server.process.SysProcAttr, server.process.Dir = attr, server.dir
