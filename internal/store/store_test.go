@@ -12,6 +12,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if url := os.Getenv(killedAt); url != "" {
+		fmt.Fprintln(os.Stderr, sendUntilKilled(url, os.Getenv(killedRound)))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if err := storetest.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
