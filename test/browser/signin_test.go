@@ -32,6 +32,7 @@ func TestChatAccount(t *testing.T) {
 	page.click("#signout")
 	page.until(`document.querySelector("#signin").checkVisibility()`)
 	page.run(chromedp.Reload())
+	page.until(`document.querySelector("#signin").checkVisibility()`)
 	page.shows("#status", "Not connected")
 	page.fill("#name", "alice")
 	page.fill("#password", "wrong horse battery")
