@@ -30,12 +30,10 @@ const (
 	pgConverse = `INSERT INTO conversations (key)
 		SELECT k FROM unnest($1::text[]) AS k WHERE NOT EXISTS (SELECT 1 FROM conversations c WHERE c.key = k)
 		ON CONFLICT (key) DO NOTHING`
-	pgLock = `SELECT c.id, c.key, c.max_seq, EXISTS (SELECT 1 FROM groups g WHERE g.conversation = c.id)
-		FROM conversations c WHERE c.key = ANY ($1::text[]) ORDER BY c.key FOR UPDATE`
+	pgLock = `SELECT c.id, c.key, c.max_seq, g.id IS NOT NULL FROM conversations c
+		LEFT JOIN groups g ON g.conversation = c.id WHERE c.key = ANY ($1::text[]) ORDER BY c.key FOR UPDATE OF c`
 	pgBelong = `INSERT INTO members (conversation, "user", join_seq, since)
-		SELECT c.id, b.who, c.max_seq, b.since FROM unnest($1::text[], $2::text[], $3::bigint[]) AS b (key, who, since)
-		JOIN conversations c ON c.key = b.key
-		WHERE NOT EXISTS (SELECT 1 FROM members m WHERE m.conversation = c.id AND m."user" = b.who)
+		SELECT id, who, seq, since FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS b (id, who, seq, since)
 		ON CONFLICT (conversation, "user") DO NOTHING`
 	pgDuplicates = `SELECT d.n FROM unnest($1::int[], $2::text[], $3::text[]) AS d (n, sender, client_id)
 		JOIN messages m ON m.sender = d.sender AND m.client_id = d.client_id`
@@ -60,7 +58,7 @@ func (s *Store) commitPostgres(batch []*job) (err error) {
 	w := s.writer
 	for range attempts {
 		if w.conn == nil {
-			if w.conn, err = s.writes.Conn(ctx); errors.Is(err, driver.ErrBadConn) {
+			if w.conn, err = s.appends.Conn(ctx); errors.Is(err, driver.ErrBadConn) {
 				continue
 			} else if err != nil {
 				return err
@@ -134,7 +132,6 @@ type postgresBatch struct {
 // begin makes and locks conversations, and finds duplicates.
 func (p *postgresBatch) begin(ctx context.Context, conn *pgx.Conn, batch []*job) error {
 	var keys, made []string
-	members := map[[2]string]int64{}
 	var numbers []int32
 	var senders, clients []string
 	seen := map[string]bool{}
@@ -146,9 +143,6 @@ func (p *postgresBatch) begin(ctx context.Context, conn *pgx.Conn, batch []*job)
 			if d.kind != chat.KindGroup {
 				made = append(made, d.Conv)
 			}
-			for _, user := range d.users {
-				members[[2]string{d.Conv, user}] = d.Time
-			}
 		}
 		if d.ClientID != "" {
 			numbers, senders, clients = append(numbers, int32(i)), append(senders, d.From), append(clients, d.ClientID)
@@ -156,21 +150,12 @@ func (p *postgresBatch) begin(ctx context.Context, conn *pgx.Conn, batch []*job)
 	}
 	slices.Sort(keys)
 	slices.Sort(made)
-	var inKey, inUser []string
-	var inSince []int64
-	for _, member := range slices.SortedFunc(maps.Keys(members), compareMembers) {
-		inKey, inUser, inSince = append(inKey, member[0]), append(inUser, member[1]), append(inSince, members[member])
-	}
-
 	b := &pgx.Batch{}
 	b.Queue("begin")
 	if len(made) > 0 {
 		b.Queue(pgConverse, made)
 	}
 	b.Queue(pgLock, keys).Query(p.lock)
-	if len(inKey) > 0 {
-		b.Queue(pgBelong, inKey, inUser, inSince)
-	}
 	if len(numbers) > 0 {
 		b.Queue(pgDuplicates, numbers, senders, clients).Query(p.duplicate)
 	}
@@ -178,13 +163,6 @@ func (p *postgresBatch) begin(ctx context.Context, conn *pgx.Conn, batch []*job)
 		return fmt.Errorf("begin a batch: %w", err)
 	}
 	return nil
-}
-
-func compareMembers(a, b [2]string) int {
-	if c := strings.Compare(a[0], b[0]); c != 0 {
-		return c
-	}
-	return strings.Compare(a[1], b[1])
 }
 
 func (p *postgresBatch) lock(rows pgx.Rows) error {
@@ -197,6 +175,7 @@ func (p *postgresBatch) lock(rows pgx.Rows) error {
 		}
 		// A group that was dismissed has left its conversation behind.
 		if group || !strings.HasPrefix(key, chat.KindGroup+":") {
+			conv.first = conv.maxSeq
 			p.convs[key] = conv
 		}
 	}
@@ -244,6 +223,7 @@ func (p *postgresBatch) number(batch []*job) {
 // finish inserts the rows and commits.
 func (p *postgresBatch) finish(ctx context.Context, conn *pgx.Conn) error {
 	b := &pgx.Batch{}
+	p.queueMembers(b)
 	p.queueMessages(b)
 	p.queuePlaces(b)
 	p.queueIndex(b)
@@ -252,6 +232,29 @@ func (p *postgresBatch) finish(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("commit a batch: %w", err)
 	}
 	return nil
+}
+
+// queueMembers puts those into their conversations who are in them from the
+// beginning. Most are there already; an account that was deleted and made anew
+// isn't, and begins where the conversation stood.
+func (p *postgresBatch) queueMembers(b *pgx.Batch) {
+	var numbers, seqs, since []int64
+	var users []string
+	seated := map[string]bool{}
+	for _, d := range p.rows {
+		if seated[d.Conv] {
+			continue
+		}
+		seated[d.Conv] = true
+		conv := p.convs[d.Conv]
+		for _, user := range d.users {
+			numbers, users = append(numbers, conv.number), append(users, user)
+			seqs, since = append(seqs, int64(conv.first)), append(since, d.Time)
+		}
+	}
+	if len(users) > 0 {
+		b.Queue(pgBelong, numbers, users, seqs, since)
+	}
 }
 
 func (p *postgresBatch) queueMessages(b *pgx.Batch) {

@@ -110,6 +110,7 @@ var errLost = errors.New("the transaction was lost")
 type open struct {
 	number int64
 	maxSeq uint64
+	first  uint64            // maxSeq before this batch, on PostgreSQL
 	last   int64             // time of its newest message in this batch
 	sent   map[string]uint64 // the last seq of each sender in this batch
 }

@@ -61,7 +61,7 @@ func connect(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.stop()
 	var errs []error
-	for _, db := range []*sql.DB{s.reads, s.writes} {
+	for _, db := range []*sql.DB{s.reads, s.writes, s.appends} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

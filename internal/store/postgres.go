@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// reading and writing connections are pools of their own, so that a slow search
-	// can't keep a send waiting.
+	// Reading and writing connections are pools of their own, and the batches of
+	// messages have one for themselves, so that a slow search can't keep a send waiting.
 	postgresReaders = 16
 	postgresWriters = 8
 
@@ -42,9 +42,12 @@ func (s *Store) connectPostgres(ctx context.Context, address string, connections
 	if err != nil {
 		return err
 	}
-	writes := reads.Copy()
+	writes, appends := reads.Copy(), reads.Copy()
 	limits(reads, readTimeout)
 	limits(writes, writeTimeout)
+	limits(appends, writeTimeout)
+	settle(appends)
+	s.appends = pool(appends, 1)
 	s.reads = pool(reads, connections)
 	s.cached = newStatements(s.reads, postgres)
 	s.writes = pool(writes, postgresWriters)
@@ -86,6 +89,16 @@ func limits(config *pgx.ConnConfig, statement time.Duration) {
 			config.RuntimeParams[name] = value
 		}
 	}
+}
+
+// settle keeps the server from planning the statements of each batch anew, which
+// took as long as they did. They find every row by a key; a plan made for tables
+// that were still small must not scan them when they have grown.
+func settle(config *pgx.ConnConfig) {
+	for _, name := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "jit"} {
+		config.RuntimeParams[name] = "off"
+	}
+	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 }
 
 func pool(config *pgx.ConnConfig, most int) *sql.DB {
@@ -147,7 +160,7 @@ func postgresCure(config *pgx.ConnConfig, err error) error {
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
 		return fmt.Errorf("%s: user or password refused; look at the URL and at the server's pg_hba.conf: %w", where, err)
 	case "53300": // too_many_connections
-		return fmt.Errorf("%s: the server has no connection left; raise its max_connections (this node uses up to %d): %w", where, postgresReaders+postgresWriters, err)
+		return fmt.Errorf("%s: the server has no connection left; raise its max_connections (this node uses up to %d): %w", where, postgresReaders+postgresWriters+1, err)
 	case "42501": // insufficient_privilege
 		return fmt.Errorf("%s: the user may not do that; as the database's owner: GRANT CREATE ON SCHEMA public TO %s: %w", where, config.User, err)
 	case "":

@@ -28,17 +28,18 @@ type Options struct {
 
 // Store is an open database. Its methods may be called from any goroutine.
 type Store struct {
-	engine engine
-	log    *slog.Logger
-	clock  func() time.Time
-	url    string
-	file   string      // of SQLite
-	lock   *os.File    // keeps other servers away from the file; nil on PostgreSQL
-	reads  *sql.DB     // SQLite: several connections that see the last commit; PostgreSQL: a pool
-	writes *sql.DB     // SQLite: the one connection that writes; PostgreSQL: a smaller pool
-	cached *statements // for reads
-	batch  *statements // for the writer of SQLite
-	writer *writer
+	engine  engine
+	log     *slog.Logger
+	clock   func() time.Time
+	url     string
+	file    string      // of SQLite
+	lock    *os.File    // keeps other servers away from the file; nil on PostgreSQL
+	reads   *sql.DB     // SQLite: several connections that see the last commit; PostgreSQL: a pool
+	writes  *sql.DB     // SQLite: the one connection that writes; PostgreSQL: a smaller pool
+	appends *sql.DB     // PostgreSQL: the connection for messages; nil on SQLite
+	cached  *statements // for reads
+	batch   *statements // for the writer of SQLite
+	writer  *writer
 }
 
 var (

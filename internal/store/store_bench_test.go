@@ -156,7 +156,8 @@ func bareSQLite(b *testing.B, address string, run int64, batch int) {
 		}
 		return stmt
 	}
-	message := prepare(`INSERT INTO messages (conversation, seq, id, sender, client_id, time, type, body) VALUES ($1, $2, $3, $4, $5, $6, 'text', $7)`)
+	message := prepare(`INSERT INTO messages (conversation, seq, id, sender, client_id, time, type, body, mention, one_device, expires)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`)
 	words := prepare(`INSERT INTO words (rowid, text) VALUES ($1, $2)`)
 	advance := prepare(`UPDATE conversations SET max_seq = $2, last_time = $3 WHERE id = $1`)
 	sent := prepare(`UPDATE members SET sent_seq = $3 WHERE conversation = $1 AND "user" = $2`)
@@ -178,7 +179,7 @@ func bareSQLite(b *testing.B, address string, run int64, batch int) {
 			d := benchDraft(run, n)
 			c := convs[d.Conv]
 			c.seq++
-			do(message, c.number, c.seq, d.ID, d.From, d.ClientID, d.Time, bareBody)
+			do(message, c.number, c.seq, d.ID, d.From, d.ClientID, d.Time, d.Body.Type, bareBody, "", false, 0)
 			do(words, c.number<<32|c.seq, bareWords)
 			moved[d.Conv] = d
 		}
@@ -211,7 +212,9 @@ func barePostgres(b *testing.B, address string, run int64, batch int) {
 	for first := 0; first < max(b.N, batch); first += batch {
 		began := time.Now()
 		var numbers, seqs, times, at, last []int64
-		var ids, senders, clients, moving []string
+		var ids, senders, clients, types, bodies, mentions, words, moving []string
+		var expires []int64
+		var devices []bool
 		moved := map[string]chat.Draft{}
 		for n := first; n < first+batch; n++ {
 			d := benchDraft(run, n)
@@ -219,6 +222,9 @@ func barePostgres(b *testing.B, address string, run int64, batch int) {
 			c.seq++
 			numbers, seqs, times = append(numbers, c.number), append(seqs, c.seq), append(times, d.Time)
 			ids, senders, clients = append(ids, d.ID), append(senders, d.From), append(clients, d.ClientID)
+			types, bodies, mentions = append(types, d.Body.Type), append(bodies, bareBody), append(mentions, "")
+			words = append(words, fmt.Sprintf("c:%d %s", c.number, bareWords))
+			expires, devices = append(expires, 0), append(devices, false)
 			moved[d.Conv] = d
 		}
 		for key, d := range moved {
@@ -233,11 +239,11 @@ func barePostgres(b *testing.B, address string, run int64, batch int) {
 				b.Fatal(err)
 			}
 		}
-		do(`INSERT INTO messages (conversation, seq, id, sender, client_id, time, type, body)
-			SELECT c, s, i, u, k, t, 'text', $7 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[]) AS m (c, s, i, u, k, t)`,
-			numbers, seqs, ids, senders, clients, times, bareBody)
-		do(`INSERT INTO words (conversation, seq, words) SELECT c, s, array_to_tsvector(string_to_array('c:' || c || ' ' || $3, ' ')) FROM unnest($1::bigint[], $2::bigint[]) AS m (c, s)`,
-			numbers, seqs, bareWords)
+		do(`INSERT INTO messages (conversation, seq, id, sender, client_id, time, type, body, mention, one_device, expires)
+			SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::boolean[], $11::bigint[])`,
+			numbers, seqs, ids, senders, clients, times, types, bodies, mentions, devices, expires)
+		do(`INSERT INTO words (conversation, seq, words) SELECT c, s, array_to_tsvector(string_to_array(w, ' ')) FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS m (c, s, w)`,
+			numbers, seqs, words)
 		do(`UPDATE conversations c SET max_seq = m.s FROM unnest($1::bigint[], $2::bigint[]) AS m (c, s) WHERE c.id = m.c`, at, last)
 		do(`UPDATE members p SET sent_seq = m.s FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS m (c, s, u) WHERE p.conversation = m.c AND p."user" = m.u`, at, last, moving)
 		if err := tx.Commit(); err != nil {
