@@ -100,6 +100,7 @@ func (d *door) init(concurrency int, keepAlive bool, log *slog.Logger) {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		CloseOnShutdown:   true,
+		DisableKeepalive:  !keepAlive,
 		// A form is no body of ours; parsing it would cost files on disk.
 		DisablePreParseMultipartForm: true,
 	}

@@ -197,3 +197,12 @@ func TestPublicOffersBrowsersNoPasswordPrompt(t *testing.T) {
 		t.Errorf("WWW-Authenticate %q", got)
 	}
 }
+
+// A proxy that kept the connection open might send a WebSocket handshake on it
+// next, which only the event loops can answer.
+func TestPublicAnswersOneRequestOnAConnection(t *testing.T) {
+	addr, client := newPublic(t, api.PublicOptions{})
+	if r := get(t, client, "GET", "http://"+addr+"/healthz"); r.StatusCode != 200 || !r.Close {
+		t.Errorf("status %d, closes %v", r.StatusCode, r.Close)
+	}
+}
