@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 # What each package is for is said here because it is asked first in every
 # review of a machine image.
 packages=(
+	curl               # chats in test/foreign
 	chromium           # the page at / is tested in a real browser
 	postgresql         # storetest starts a server of its own
 	python3-websockets # a client that is not ours, see test/foreign
@@ -43,7 +44,7 @@ if command -v dpkg-query >/dev/null; then
 else
 	# Not Debian: name what is missing rather than guess another packager.
 	absent=()
-	for program in chromium shellcheck qemu-system-x86_64 gcc node npm; do
+	for program in curl chromium shellcheck qemu-system-x86_64 gcc node npm; do
 		command -v "$program" >/dev/null || absent+=("$program")
 	done
 	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null || absent+=(postgresql)

@@ -29,7 +29,7 @@ type Config struct {
 
 	Listen           string         `group:"Public listener" key:"listen" default:":8089" is:"address" usage:"Address of the public listener, HOST:PORT. No host is every address; port 0 picks a free one and the log says which."`
 	Path             string         `key:"path" default:"/ws" is:"urlpath" usage:"Path of the WebSocket endpoint."`
-	Page             bool           `key:"page" default:"true" usage:"Serve the page at / that connects, logs in and shows every frame."`
+	Page             bool           `key:"page" default:"true" usage:"Serve the page at /: a messenger, and a part for developers that shows every frame."`
 	Origins          []string       `key:"origins" default:"same" is:"origin" usage:"Origins whose pages may connect, each exactly scheme://host[:port]; 'same' is a page from the host it connects to. A client that sends no Origin is not a browser and is not checked. An empty list refuses every browser."`
 	TrustedProxies   []netip.Prefix `key:"trusted-proxies" default:"" usage:"Addresses or CIDR ranges of the proxies whose X-Forwarded-For is believed. They are exempt from the limits per address themselves."`
 	HandshakeTimeout time.Duration  `key:"handshake-timeout" default:"10s" min:"100ms" max:"10m" usage:"Time for the whole opening handshake, from accept to the last header byte."`

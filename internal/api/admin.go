@@ -74,7 +74,7 @@ func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o A
 	if o.Concurrency <= 0 {
 		o.Concurrency = 1024
 	}
-	a.name, a.metrics, a.enter = "admin", m, a.authenticate
+	a.name, a.metrics, a.enter = "admin", m, a.admit
 	table := a.routes()
 	if o.NoProfiles {
 		table = slices.DeleteFunc(table, func(r route) bool { return strings.HasPrefix(r.path, "/debug/pprof/") })
@@ -152,6 +152,17 @@ func (a *Admin) Routes() []Route {
 		all = append(all, Route{r.method, r.path, r.open})
 	}
 	return all
+}
+
+// admit lets in who has a key, and has browsers ask for it. The public door must
+// not: before its page sees that a token or a password was refused, the browser
+// would ask the user for another one, which nobody takes.
+func (a *Admin) admit(r *request) error {
+	err := a.authenticate(r)
+	if err != nil && codec.AsError(err).Code == codec.CodeUnauthorized {
+		r.http.Response.Header.Add("WWW-Authenticate", `Basic realm="pushd", charset="UTF-8"`)
+	}
+	return err
 }
 
 // authenticate finds out whose key a request came with. A browser can't send a

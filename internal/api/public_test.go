@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 
 	"pushd/internal/api"
+	"pushd/internal/chat"
 	"pushd/internal/metrics"
 )
 
@@ -184,4 +185,15 @@ func TestPublicFollowsTheOriginAllowlist(t *testing.T) {
 func TestPublicWithoutAPage(t *testing.T) {
 	addr, client := newPublic(t, api.PublicOptions{})
 	wantReply(t, get(t, client, "GET", "http://"+addr+"/"), 404, `"code":404`)
+}
+
+// A browser that is offered Basic authentication asks the user for a password
+// before the page can say anything.
+func TestPublicOffersBrowsersNoPasswordPrompt(t *testing.T) {
+	addr, client := newPublic(t, api.PublicOptions{Services: api.Services{Chat: chat.New(chat.Ports{}, chat.Options{})}})
+	resp := get(t, client, "GET", "http://"+addr+"/api/v1/conversations")
+	wantReply(t, resp, 401, "a token is needed")
+	if got := resp.Header.Values("WWW-Authenticate"); len(got) != 1 || !strings.HasPrefix(got[0], "Bearer ") {
+		t.Errorf("WWW-Authenticate %q", got)
+	}
 }

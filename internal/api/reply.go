@@ -63,8 +63,7 @@ func fail(r *request, err error) {
 	h := &r.http.Response.Header
 	switch status {
 	case fasthttp.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="pushd"`)
-		h.Add("WWW-Authenticate", `Basic realm="pushd", charset="UTF-8"`)
+		h.Add("WWW-Authenticate", `Bearer realm="pushd"`)
 	case fasthttp.StatusTooManyRequests, fasthttp.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(retryAfter(e.RetryAfter)))
 	}

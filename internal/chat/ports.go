@@ -66,6 +66,12 @@ type Mark struct {
 // for what isn't there, 503 (temporary) when the database can't take or give it
 // now. now is Unix milliseconds: what expired before it comes as TypeGone.
 type Messages interface {
+	Timeline
+	Revisions
+}
+
+// Timeline is conversations as they are written and read.
+type Timeline interface {
 	// Append commits a message and gives its seq. It returns after the commit that
 	// holds it; commits are shared by what waits at the same time. duplicate tells
 	// that the sender's ClientID was there already: the message is then the first one.
@@ -80,6 +86,15 @@ type Messages interface {
 	// Changed returns messages with seq ≤ upTo that changed after rev, in the order
 	// of their changes; more tells that there are others.
 	Changed(ctx context.Context, reader, conv string, rev, upTo uint64, limit int, now int64) (page []Message, more bool, err error)
+	// Search finds messages by words, newest first, in the user's conversations, or
+	// in one. cursor is opaque, "" for the start; next is "" at the end.
+	Search(ctx context.Context, user, words, conv string, limit int, cursor string, now int64) (found []Message, next string, err error)
+	// Expire removes what ran out before now, at most limit messages; it tells how many.
+	Expire(ctx context.Context, now int64, limit int) (int, error)
+}
+
+// Revisions are what happens to a message afterwards.
+type Revisions interface {
 	// Recall empties a message; Edit replaces its body and keeps the former one as
 	// a Version. Both return the message and the conversation's new rev. 409 when it is
 	// recalled already.
@@ -92,11 +107,6 @@ type Messages interface {
 	React(ctx context.Context, id, user, sign string, on bool, now int64) (m Message, rev uint64, changed bool, err error)
 	// Hide deletes messages for one reader.
 	Hide(ctx context.Context, conv, user string, seqs []uint64) error
-	// Search finds messages by words, newest first, in the user's conversations, or
-	// in one. cursor is opaque, "" for the start; next is "" at the end.
-	Search(ctx context.Context, user, words, conv string, limit int, cursor string, now int64) (found []Message, next string, err error)
-	// Expire removes what ran out before now, at most limit messages; it tells how many.
-	Expire(ctx context.Context, now int64, limit int) (int, error)
 }
 
 // PageQuery asks for a page of a conversation.
@@ -116,6 +126,12 @@ type Version struct {
 
 // Conversations is who is in which conversation, and how far they have read.
 type Conversations interface {
+	Overview
+	Marks
+}
+
+// Overview is the conversations of a user and his place in them.
+type Overview interface {
 	// Head is one conversation as the user sees it; 404 when there is none or he
 	// isn't in it. For Everyone and his own notices every user is a member.
 	Head(ctx context.Context, user, conv string, now int64) (Head, error)
@@ -128,19 +144,25 @@ type Conversations interface {
 	Unread(ctx context.Context, user string) (int, error)
 	// Member is one user's place in a conversation; 404 when he isn't in it.
 	Member(ctx context.Context, conv, user string) (Member, error)
+	// HideConversation takes it off the user's list until its next message.
+	HideConversation(ctx context.Context, conv, user string) error
+}
+
+// Marks are how far members have come.
+type Marks interface {
 	// SetRead and SetDelivered move marks forward, never back, and not beyond max_seq;
 	// moved is false when nothing changed. device is the client's, or its platform.
 	SetRead(ctx context.Context, conv, user string, seq uint64) (now uint64, moved bool, err error)
 	SetDelivered(ctx context.Context, conv, user, device string, seq uint64) (now uint64, moved bool, err error)
 	// Readers are the members who have read up to seq, or have not, in ascending order.
 	Readers(ctx context.Context, conv string, seq uint64, read bool, limit int, cursor string) (users []string, next string, total int, err error)
-	// HideConversation takes it off the user's list until its next message.
-	HideConversation(ctx context.Context, conv, user string) error
 }
 
 // Deliverer queues prebuilt frames for sessions that are online; it never
 // blocks on a client. *gateway.Gateway is one.
 type Deliverer interface {
+	LiveGroups
+
 	// ToUsers reaches every session of the users, except one ("" is none), and tells
 	// which users have none.
 	ToUsers(ctx context.Context, users []string, except string, f codec.Frame) (offline []string, err error)
@@ -150,16 +172,19 @@ type Deliverer interface {
 	// ToGroup reaches every session of a group that LoadGroup was called for.
 	ToGroup(ctx context.Context, group, except string, f codec.Frame) error
 	ToEveryone(ctx context.Context, f codec.Frame) error
-	// The live copy of a group's members, by which ToGroup fans out. Loaded is false
-	// for a group not loaded yet, or forgotten because there are too many. LoadGroup
-	// loads it if it isn't; read tells all members, as of now, and who joins or leaves
-	// meanwhile is not lost. Joins and leaves of one group are told in the order in
-	// which they were committed.
+	// Online tells which of the users are.
+	Online(users []string) []string
+}
+
+// LiveGroups are the live copies of groups' members, by which ToGroup fans out.
+type LiveGroups interface {
+	// Loaded is false for a group not loaded yet, or forgotten because there are too
+	// many. LoadGroup loads it if it isn't; read tells all members, as of now, and who
+	// joins or leaves meanwhile is not lost. Joins and leaves of one group are told in
+	// the order in which they were committed.
 	Loaded(group string) bool
 	LoadGroup(ctx context.Context, group string, read func() ([]string, error)) error
 	JoinGroup(group string, users ...string)
 	LeaveGroup(group string, users ...string)
 	ForgetGroup(group string)
-	// Online tells which of the users are.
-	Online(users []string) []string
 }

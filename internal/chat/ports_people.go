@@ -46,19 +46,31 @@ type GroupChange struct {
 // there. Bounds that are given as arguments are kept exactly, as they are looked at
 // in the transaction that could break them; 0 is no bound.
 type Groups interface {
+	GroupRecords
+	Memberships
+	Ranks
+	Applications
+}
+
+// GroupRecords are groups themselves.
+type GroupRecords interface {
 	// CreateGroup makes the group, its conversation and its members, of whom the owner,
 	// if there is one, is RoleOwner. 409 when the id is taken, 429 when there are more
 	// members than its limit, its owner has as many as owned already, or somebody is
 	// in more groups than in.
 	CreateGroup(ctx context.Context, g GroupInfo, members []string, owned, in int) (GroupInfo, error)
 	Group(ctx context.Context, id string) (GroupInfo, error)
-	// Place is the group and the user's place in it, a zero Member when he isn't in.
-	Place(ctx context.Context, id, user string) (GroupInfo, Member, error)
 	// ChangeGroup is 409 for a limit that the members exceed already.
 	ChangeGroup(ctx context.Context, id string, c GroupChange) (GroupInfo, error)
 	// DismissGroup takes the group, its requests and its members away; its messages stay
 	// for the record, and nobody can read them any more.
 	DismissGroup(ctx context.Context, id string) error
+	GroupsOf(ctx context.Context, user string, limit int, cursor string) (page []GroupInfo, next string, err error)
+	ListGroups(ctx context.Context, limit int, cursor string) (page []GroupInfo, next string, err error)
+}
+
+// Memberships are who is in them.
+type Memberships interface {
 	// AddMembers adds who isn't in yet, tells whom it added and takes away their requests;
 	// 429 and nobody added when that would be more than the group's limit, or somebody
 	// would be in more groups than in. Everybody added has the present max_seq as join_seq.
@@ -68,6 +80,18 @@ type Groups interface {
 	RemoveMembers(ctx context.Context, id string, users []string, below Role) (removed []string, err error)
 	// SetMembers makes these the members, as backends do; the owner stays.
 	SetMembers(ctx context.Context, id string, users []string, now int64) (added, removed []string, err error)
+	// Members are in ascending order of user ids.
+	Members(ctx context.Context, id string, limit int, cursor string) (page []Member, next string, err error)
+	// MemberIDs are all of them, to be held in memory for fan-out.
+	MemberIDs(ctx context.Context, id string) ([]string, error)
+	// Admins are the owner and the admins.
+	Admins(ctx context.Context, id string) ([]string, error)
+}
+
+// Ranks are what members may do.
+type Ranks interface {
+	// Place is the group and the user's place in it, a zero Member when he isn't in.
+	Place(ctx context.Context, id, user string) (GroupInfo, Member, error)
 	// SetRole is 404 for who isn't in, 409 for the owner, 429 for more than admins admins.
 	SetRole(ctx context.Context, id, user string, role Role, admins int) error
 	// TransferGroup makes to the owner and the owner an admin, in one step. 409 when from
@@ -77,14 +101,10 @@ type Groups interface {
 	// below the one given.
 	MuteMember(ctx context.Context, id, user string, until int64, below Role) error
 	RemarkMember(ctx context.Context, id, user, remark string) error
-	// Members are in ascending order of user ids.
-	Members(ctx context.Context, id string, limit int, cursor string) (page []Member, next string, err error)
-	// MemberIDs are all of them, to be held in memory for fan-out.
-	MemberIDs(ctx context.Context, id string) ([]string, error)
-	// Admins are the owner and the admins.
-	Admins(ctx context.Context, id string) ([]string, error)
-	GroupsOf(ctx context.Context, user string, limit int, cursor string) (page []GroupInfo, next string, err error)
-	ListGroups(ctx context.Context, limit int, cursor string) (page []GroupInfo, next string, err error)
+}
+
+// Applications are who would like to be in.
+type Applications interface {
 	// AskToJoin is idempotent; fresh is false when the user had asked already. 429 over
 	// the bounds on what waits, in the group and of the user.
 	AskToJoin(ctx context.Context, r JoinRequest, perGroup, perUser int) (fresh bool, err error)
@@ -123,6 +143,12 @@ type FriendBounds struct {
 
 // Friends are who knows whom. Errors are *codec.Error; 429 over a bound.
 type Friends interface {
+	Friendships
+	Blocks
+}
+
+// Friendships begin with a request and an answer.
+type Friendships interface {
 	// Relation is how user has other in his list; a zero State when he has not.
 	Relation(ctx context.Context, user, other string) (Friend, error)
 	// AskFriend records the request on both sides; when the other one has asked already,
@@ -138,6 +164,10 @@ type Friends interface {
 	RemoveFriend(ctx context.Context, user, other string) (was string, err error)
 	// RemarkFriend is 404 for who isn't in the list.
 	RemarkFriend(ctx context.Context, user, other, remark string) (Friend, error)
+}
+
+// Blocks are whom a user doesn't want to hear of, and his whole list.
+type Blocks interface {
 	// Block also takes away a request between the two.
 	Block(ctx context.Context, user, other string, on bool, b FriendBounds, now int64) (Friend, error)
 	// Blocking are those of the others who have blocked user.

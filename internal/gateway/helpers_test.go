@@ -19,7 +19,6 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
-	"pushd/internal/chat/chattest"
 	"pushd/internal/gateway"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
@@ -49,7 +48,7 @@ type setup struct {
 	verifier  gateway.Verifier
 	modules   []gateway.Module
 	lifecycle gateway.Lifecycle
-	chat      *chattest.Store                         // the store of a chat service; there is none if nil
+	chat      chat.Store                              // the store of a chat service; there is none if nil
 	accounts  func(*gateway.Gateway) *account.Service // makes an account service, which then lets users in; none if nil
 	services  gateway.Services                        // Push, Chat and Lifecycle are set by start
 }

@@ -166,11 +166,11 @@ func TestWhatIsAnsweredBeforeLogin(t *testing.T) {
 	s := dev(t)
 	c := s.dial()
 	c.ok("robot", "Ping", "")
-	for _, action := range []string{"robot.HeartBeat", "robot.Logout", "topic.Subscribe", "topic.Publish", "presence.Online"} {
+	for _, action := range []string{"robot.HeartBeat", "robot.Logout", "topic.Subscribe", "topic.Publish", "presence.Online", "chat.Send", "group.Create", "friend.List"} {
 		module, action, _ := strings.Cut(action, ".")
 		c.refused(401, module, action, "{}")
 	}
-	for _, unknown := range [][2]string{{"Robot", "Ping"}, {"robot", "ping"}, {"chat", "Send"}} {
+	for _, unknown := range [][2]string{{"Robot", "Ping"}, {"robot", "ping"}, {"shop", "Buy"}} {
 		if msg := c.refused(404, unknown[0], unknown[1], ""); !strings.Contains(msg, unknown[0]) {
 			t.Errorf("%v: %q doesn't name it", unknown, msg)
 		}

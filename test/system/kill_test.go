@@ -217,8 +217,12 @@ func call(conn net.Conn, r *bufio.Reader, module, action string, data any) (repl
 		return reply, errGone
 	}
 	for {
-		f, err := ws.ReadFrame(r)
-		if err != nil {
+		h, err := ws.ReadHeader(r)
+		if err != nil || h.OpCode != ws.OpText {
+			return reply, errGone
+		}
+		payload := make([]byte, h.Length) // the server under test declares it
+		if _, err := io.ReadFull(r, payload); err != nil {
 			return reply, errGone
 		}
 		var envelope struct {
@@ -226,11 +230,8 @@ func call(conn net.Conn, r *bufio.Reader, module, action string, data any) (repl
 			Msg  string
 			Data chatReply
 		}
-		if f.Header.OpCode != ws.OpText {
-			return reply, errGone
-		}
-		if err := json.Unmarshal(f.Payload, &envelope); err != nil {
-			return reply, fmt.Errorf("%w in %s", err, f.Payload)
+		if err := json.Unmarshal(payload, &envelope); err != nil {
+			return reply, fmt.Errorf("%w in %s", err, payload)
 		}
 		switch {
 		case envelope.Code == nil:

@@ -94,8 +94,10 @@ func (b binaries) start(ctx context.Context, name string, o Options, dir string)
 	if name != Pushd {
 		s.cmd = exec.Command(b.peers, name, "--listen", public, "--admin-listen", admin)
 	} else {
-		args := append([]string{"serve", "--dev", "--listen", public, "--admin-listen", admin, "--admin-key", adminKey,
-			"--rate.messages", "0"}, o.PushdArgs...) // the peers have no such limit
+		args := append([]string{
+			"serve", "--dev", "--listen", public, "--admin-listen", admin, "--admin-key", adminKey,
+			"--rate.messages", "0", "--store", "none", // the peers have neither
+		}, o.PushdArgs...)
 		s.cmd = exec.Command(b.pushd, args...)
 	}
 	s.cmd.Dir, s.cmd.Stderr = dir, s.log

@@ -46,7 +46,8 @@ func (t *trial) startServer(ctx context.Context) (*server, error) {
 	s := &server{
 		listen: ports[0], base: "http://" + ports[1], log: &process.Tail{}, ended: make(chan struct{}),
 		cmd: exec.Command(t.cfg.Pushd, "serve", "--dev", "--listen", ports[0], "--admin-listen", ports[1], "--admin-key", adminKey,
-			"--data-dir", t.dir, "--rate.messages", "0",
+			// Without a database: a million users would each become a row of it.
+			"--data-dir", t.dir, "--rate.messages", "0", "--store", "none",
 			// A connection that says nothing for three of its client's intervals is dead, emulated or not.
 			"--heartbeat", (3 * t.cfg.Heartbeat).String(),
 			"--login-timeout", t.cfg.Patience.String(), "--handshake-timeout", t.cfg.Patience.String(),

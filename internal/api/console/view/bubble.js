@@ -93,6 +93,7 @@ export class Bubbles {
       case "gone":
         return [el("em", { text: "Message deleted" })];
       default:
+        if (typeof m.data?.text === "string" && Object.keys(m.data).length === 1) return [this.#text(m.data.text)];
         return [el("pre", { class: "data", text: JSON.stringify(m.data ?? {}, null, 2) })];
     }
   }
