@@ -30,7 +30,9 @@ const (
 	pgConverse = `INSERT INTO conversations (key)
 		SELECT k FROM unnest($1::text[]) AS k WHERE NOT EXISTS (SELECT 1 FROM conversations c WHERE c.key = k)
 		ON CONFLICT (key) DO NOTHING`
-	pgLock = `SELECT c.id, c.key, c.max_seq, g.id IS NOT NULL FROM conversations c
+	pgLock = `SELECT c.id, c.key, c.max_seq, g.id IS NOT NULL,
+		CASE WHEN c.key LIKE 's:%' OR c.key LIKE 'n:%' THEN (SELECT COUNT(*) FROM members m WHERE m.conversation = c.id) ELSE 0 END
+		FROM conversations c
 		LEFT JOIN groups g ON g.conversation = c.id WHERE c.key = ANY ($1::text[]) ORDER BY c.key FOR UPDATE OF c`
 	pgBelong = `INSERT INTO members (conversation, "user", join_seq, since)
 		SELECT id, who, seq, since FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS b (id, who, seq, since)
@@ -170,7 +172,7 @@ func (p *postgresBatch) lock(rows pgx.Rows) error {
 		conv := &open{sent: map[string]uint64{}}
 		var key string
 		var group bool
-		if err := rows.Scan(&conv.number, &key, &conv.maxSeq, &group); err != nil {
+		if err := rows.Scan(&conv.number, &key, &conv.maxSeq, &group, &conv.seated); err != nil {
 			return err
 		}
 		// A group that was dismissed has left its conversation behind.
@@ -235,8 +237,8 @@ func (p *postgresBatch) finish(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // queueMembers puts those into their conversations who are in them from the
-// beginning. Most are there already; an account that was deleted and made anew
-// isn't, and begins where the conversation stood.
+// beginning, where one is missing: because it is new, or because an account was
+// deleted and made anew, which then begins where the conversation stood.
 func (p *postgresBatch) queueMembers(b *pgx.Batch) {
 	var numbers, seqs, since []int64
 	var users []string
@@ -247,6 +249,9 @@ func (p *postgresBatch) queueMembers(b *pgx.Batch) {
 		}
 		seated[d.Conv] = true
 		conv := p.convs[d.Conv]
+		if conv.seated >= len(d.users) {
+			continue
+		}
 		for _, user := range d.users {
 			numbers, users = append(numbers, conv.number), append(users, user)
 			seqs, since = append(seqs, int64(conv.first)), append(since, d.Time)

@@ -111,6 +111,7 @@ type open struct {
 	number int64
 	maxSeq uint64
 	first  uint64            // maxSeq before this batch, on PostgreSQL
+	seated int               // how many are in it, of a single chat or notices on PostgreSQL
 	last   int64             // time of its newest message in this batch
 	sent   map[string]uint64 // the last seq of each sender in this batch
 }

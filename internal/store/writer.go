@@ -15,9 +15,12 @@ import (
 )
 
 const (
-	// maxBatch is how many writes share a commit. More would only make the first of
-	// them wait for the last.
+	// maxBatch is how many writes share a commit of SQLite. More would only make the
+	// first of them wait for the last.
 	maxBatch = 1000
+	// pgBatch is the same for PostgreSQL, whose commits cost less beside their rows:
+	// while it works on one batch, this process answers the last one's senders.
+	pgBatch = 300
 	// maxQueue is how many wait for their turn; who comes then is told 503.
 	maxQueue = 8 * maxBatch
 	// maxGather is the longest that a batch waits for more.
@@ -44,6 +47,7 @@ type writer struct {
 	closed bool
 
 	// Owned by the goroutine.
+	most    int           // how many a batch is of
 	last    int           // how many the last batch was of
 	took    time.Duration // how long its commit took
 	timer   *time.Timer
@@ -76,7 +80,10 @@ const (
 
 // start begins to write.
 func (s *Store) start() {
-	s.writer = &writer{queue: make(chan *job, maxQueue), ended: make(chan struct{}), timer: time.NewTimer(time.Hour), convs: newOpened()}
+	s.writer = &writer{queue: make(chan *job, maxQueue), ended: make(chan struct{}), timer: time.NewTimer(time.Hour), convs: newOpened(), most: maxBatch}
+	if s.engine == postgres {
+		s.writer.most = pgBatch
+	}
 	go s.run()
 }
 
@@ -190,7 +197,7 @@ func (w *writer) gather(batch []*job) []*job {
 	}
 	take(batch[0])
 	var enough <-chan time.Time
-	for len(taken) < maxBatch {
+	for len(taken) < w.most {
 		select {
 		case j, ok := <-w.queue:
 			if !ok {
