@@ -163,8 +163,9 @@ func (s *Service) grant(ctx context.Context, g Grant) (Login, error) {
 	}
 	g.ID, g.Created, g.Used = id, s.now(), s.now()
 	g.Expires = g.Created + s.opts.RefreshTTL.Milliseconds()
-	secret := make([]byte, refreshBytes)
-	rand.Read(secret) // never fails, by its documentation
+	half := make([]byte, sealedBytes)
+	rand.Read(half) // never fails, by its documentation
+	secret := s.seal(g.ID, half)
 	g.Hash = refreshHash(secret)
 	if err := s.store.CreateGrant(ctx, g); err != nil {
 		return Login{}, err
@@ -208,8 +209,13 @@ func (s *Service) tokens(g Grant, secret []byte) (Login, error) {
 	}, nil
 }
 
-// refreshBytes is how many random bytes a refresh token has.
-const refreshBytes = 32
+// refreshBytes is the length of a refresh token's secret. The first sealedBytes are
+// what nobody can guess; the others seal them, so that one that was replaced is
+// known for one of ours without having been kept.
+const (
+	refreshBytes = 32
+	sealedBytes  = 16
+)
 
 // refreshGrace is how long the refresh token before the last is still answered,
 // with the same one that it was answered with before: the reply may have been
@@ -227,8 +233,8 @@ type RefreshRequest struct {
 }
 
 // Refresh gives new tokens for a refresh token, which it replaces. One that was
-// replaced before is a stolen one, or the one that it was stolen from: the log-in
-// ends. The error is 401 whatever is wrong.
+// replaced before, however often since, is a stolen one, or the one that it was
+// stolen from: the log-in ends. The error is 401 whatever is wrong.
 func (s *Service) Refresh(ctx context.Context, _ Identity, r RefreshRequest) (Login, error) {
 	gone := codec.Errorf(codec.CodeUnauthorized, "refresh token refused; log in again")
 	id, text, _ := strings.Cut(r.RefreshToken, ".")
@@ -264,7 +270,7 @@ func (s *Service) Refresh(ctx context.Context, _ Identity, r RefreshRequest) (Lo
 			}
 			s.seen.note(g.User, g.Used)
 			return s.tokens(g, next)
-		case !bytes.Equal(hash, g.Previous):
+		case !bytes.Equal(hash, g.Previous) && !hmac.Equal(secret, s.seal(g.ID, secret[:sealedBytes])):
 			return Login{}, gone
 		case s.now()-g.Used <= refreshGrace.Milliseconds() && hmac.Equal(refreshHash(next), g.Hash):
 			return s.tokens(g, next)
@@ -282,7 +288,16 @@ func (s *Service) nextSecret(grant string, secret []byte) []byte {
 	h := hmac.New(sha256.New, s.guard.refresh)
 	h.Write([]byte(grant))
 	h.Write(secret)
-	return h.Sum(nil)
+	return s.seal(grant, h.Sum(nil)[:sealedBytes])
+}
+
+// seal is the whole secret that begins with half. Only who has our key can make one.
+func (s *Service) seal(grant string, half []byte) []byte {
+	h := hmac.New(sha256.New, s.guard.refresh)
+	h.Write([]byte("seal"))
+	h.Write([]byte(grant))
+	h.Write(half)
+	return append(bytes.Clone(half), h.Sum(nil)[:refreshBytes-sealedBytes]...)
 }
 
 // mayStay refuses users that are disabled or gone.
