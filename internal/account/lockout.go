@@ -27,7 +27,7 @@ import (
 //     to others the wait is never longer than UserEvery.
 //
 // A device that the user is logged in with is counted by itself, in place of the
-// pair: guesses from the same address don't lock it.
+// pair and of the address: guesses from the same address don't lock it.
 type LockoutOptions struct {
 	Free         int           // 10
 	MaxWait      time.Duration // 15 min
@@ -133,7 +133,7 @@ func (l *lockout) begin(user string, address netip.Addr, device string, known bo
 		s = strikes{}
 	}
 	address0, wait := full(&l.addresses, a.address, now, l.opts.AddressBurst, l.opts.AddressEvery)
-	if wait > 0 {
+	if wait > 0 && device == "" {
 		return nil, tooMany(wait)
 	}
 	user0, wait := full(&l.users, a.user, now, l.opts.UserBurst, l.opts.UserEvery)
