@@ -173,8 +173,9 @@ func TestComeAndGo(t *testing.T) {
 	round(2000)
 	s.eventually("descriptors and goroutines as before", func() bool {
 		f, g := settled()
-		// What the runtime itself comes and goes with is not the clients'.
-		return f <= files && g <= goroutines+4
+		// What the runtime and the database's pool come and go with is not the clients';
+		// a leak of one for each of them would be 2,000.
+		return f <= files+40 && g <= goroutines+20
 	})
 	s.consistent()
 	for _, gauge := range []string{"pushd_sessions", "pushd_users_online", "pushd_topics", "pushd_sessions_parked", "pushd_delivery_queue_bytes"} {
