@@ -177,11 +177,11 @@ func (f *Fleet) Each(ctx context.Context, visit func(c *loop.Conn)) error {
 }
 
 // Storm cuts every client off at once, without a Close, and lets all come
-// again: no more than pending at the same time, rate a second. It returns the
-// loop's time at which it did that and how many there were.
-func (f *Fleet) Storm(rate float64, pending int) (at time.Duration, cut int, err error) {
+// again: no more than pending at the same time, rate a second. Before any of them
+// does, began is told the loop's time, on the loop. It returns how many there were.
+func (f *Fleet) Storm(rate float64, pending int, began func(at time.Duration)) (cut int, err error) {
 	err = f.loop.Do(func() {
-		at = f.loop.Clock()
+		began(f.loop.Clock())
 		f.loop.SetPace(rate, pending)
 		for id := range f.members {
 			if f.members[id].phase == ready {
@@ -192,7 +192,7 @@ func (f *Fleet) Storm(rate float64, pending int) (at time.Duration, cut int, err
 			}
 		}
 	})
-	return at, cut, err
+	return cut, err
 }
 
 // IsReady tells whether client id is logged in. Loop only.

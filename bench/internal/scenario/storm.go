@@ -50,14 +50,11 @@ func (s Storm) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 		}
 		return r.measured(func() error {
 			before := r.fleet.Welcomed()
-			at, n, err := r.fleet.Storm(s.Rate, cfg.Connections)
+			n, err := r.fleet.Storm(s.Rate, cfg.Connections, func(at time.Duration) { cutAt = at })
 			if err != nil {
 				return err
 			}
 			cut = int64(n)
-			if err := r.fleet.Do(func() { cutAt = at }); err != nil {
-				return err
-			}
 			defer cfg.Progress.Phase("coming back", cut, r.fleet.Ready)()
 			for deadline := time.Now().Add(s.Timeout); r.fleet.Ready() < cut && time.Now().Before(deadline) && err == nil; {
 				err = sleep(ctx, time.Millisecond)
