@@ -119,7 +119,7 @@ func (s *Service) Edit(ctx context.Context, id account.Identity, r EditRequest) 
 	}
 	after.ClientID = ""
 	rep = Edited{after, rev}
-	s.reach(ctx, m.Conv, id.Session, "Edited", rep)
+	s.reachReaders(ctx, p, m, id.Session, "Edited", rep)
 	return rep, nil
 }
 

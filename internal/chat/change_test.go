@@ -39,6 +39,20 @@ func TestRecall(t *testing.T) {
 	wantCode(t, err, 400, "id")
 }
 
+func TestEditIsNotToldToWhoCameLater(t *testing.T) {
+	w := newWorld(t, chat.Options{})
+	w.group("team", "alice", "bob")
+	rep := w.say("bob", "group:team", "secret")
+	w.store.SetGroup("team", func(_ *chat.GroupInfo, members map[string]*chat.Member, maxSeq uint64) {
+		members["cyd"] = &chat.Member{User: "cyd", Role: chat.RoleMember, JoinSeq: maxSeq}
+	})
+	w.node.JoinGroup("team", "cyd")
+	w.drop()
+	ok(w.Edit(t.Context(), as("bob"), chat.EditRequest{ID: rep.ID, Body: chat.Body{Type: "text", Text: "secret as well"}}))(t)
+	w.wantGot("alice/web", "chat.Edited 1 bob secret as well")
+	w.wantGot("cyd/web", "")
+}
+
 func TestEdit(t *testing.T) {
 	w := newWorld(t, chat.Options{EditWindow: time.Minute})
 	w.group("team", "alice", "bob")

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +108,38 @@ func (s *Service) reach(ctx context.Context, conv, except, action string, data a
 	}
 	if err != nil {
 		s.untoldOf(conv, err)
+	}
+}
+
+// reachReaders is reach for what repeats a message: in a group only those get it who
+// were in when it was sent.
+func (s *Service) reachReaders(ctx context.Context, p seat, m Message, except, action string, data any) {
+	if p.kind != KindGroup {
+		s.reach(ctx, p.conv, except, action, data)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
+	defer cancel()
+	late, err := s.store.JoinedAfter(ctx, p.id, m.Seq)
+	if err == nil && len(late) == 0 {
+		s.reach(ctx, p.conv, except, action, data)
+		return
+	}
+	var members []string
+	if err == nil {
+		members, err = s.store.MemberIDs(ctx, p.id)
+	}
+	if err != nil {
+		s.untoldOf(p.conv, err)
+		return
+	}
+	slices.Sort(late)
+	members = slices.DeleteFunc(members, func(u string) bool {
+		_, is := slices.BinarySearch(late, u)
+		return is
+	})
+	if len(members) > 0 {
+		s.reachUsers(ctx, members, except, action, data)
 	}
 }
 

@@ -317,6 +317,16 @@ func (s *Store) MemberIDs(ctx context.Context, id string) ([]string, error) {
 	return s.membersFrom(ctx, id, chat.RoleMember)
 }
 
+// JoinedAfter implements chat.Groups.
+func (s *Store) JoinedAfter(ctx context.Context, id string, seq uint64) ([]string, error) {
+	conversation, err := s.groupConversation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	users, err := textColumn(ctx, s.reads, `SELECT "user" FROM members WHERE conversation = $1 AND join_seq >= $2 ORDER BY "user"`, conversation, seqArg(seq))
+	return users, s.failure(err)
+}
+
 // Admins implements chat.Groups.
 func (s *Store) Admins(ctx context.Context, id string) ([]string, error) {
 	return s.membersFrom(ctx, id, chat.RoleAdmin)

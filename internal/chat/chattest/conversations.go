@@ -287,6 +287,25 @@ func (s *Store) MemberIDs(_ context.Context, id string) ([]string, error) {
 	return slices.Collect(maps.Keys(c.members)), nil
 }
 
+// JoinedAfter implements chat.Groups.
+func (s *Store) JoinedAfter(_ context.Context, id string, seq uint64) ([]string, error) {
+	if err := s.begin("JoinedAfter"); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	c, ok := s.convs[chat.GroupKey(id)]
+	if !ok {
+		return nil, none("group")
+	}
+	var users []string
+	for user, m := range c.members {
+		if m.JoinSeq >= seq {
+			users = append(users, user)
+		}
+	}
+	return users, nil
+}
+
 // GroupsOf implements chat.Groups.
 func (s *Store) GroupsOf(_ context.Context, user string, limit int, cursor string) ([]chat.GroupInfo, string, error) {
 	if err := s.begin("GroupsOf"); err != nil {

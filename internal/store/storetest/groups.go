@@ -323,6 +323,8 @@ func MembersRead(t *testing.T, s *store.Store) {
 	}
 	seen("mia", 0, 2)
 	seen("mike", 1, 1)
+	wantNames(t, must(s.JoinedAfter(ctx, "team", 1))(t), "mike")
+	wantNames(t, must(s.JoinedAfter(ctx, "team", 2))(t))
 	must2(s.SetRead(ctx, "g:team", "mia", 2))(t)
 	must(s.RemoveMembers(ctx, "team", []string{"mia"}, chat.RoleOwner))(t)
 	_, err := s.Head(ctx, "mia", "g:team", 5)
