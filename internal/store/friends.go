@@ -40,16 +40,14 @@ func (s *Store) changePair(ctx context.Context, user, other string, now int64, f
 		// for each other instead of both finding nothing.
 		a, b := min(user, other), max(user, other)
 		for _, side := range [][2]string{{a, b}, {b, a}} {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO friends ("user", other, state, since) VALUES ($1, $2, $3, $4)
-				ON CONFLICT ("user", other) DO NOTHING`, side[0], side[1], chat.FriendNone, now); err != nil {
-				return err
-			}
 			row := &p.mine
 			if side[0] == other {
 				row = &p.theirs
 			}
-			if err := tx.QueryRowContext(ctx, `SELECT `+friendColumns+` FROM friends WHERE "user" = $1 AND other = $2`+s.lockRow(), side[0], side[1]).
-				Scan(friendFields(row)...); err != nil {
+			// One statement: between two, another transaction could delete the row.
+			if err := tx.QueryRowContext(ctx, `INSERT INTO friends ("user", other, state, since) VALUES ($1, $2, $3, $4)
+				ON CONFLICT ("user", other) DO UPDATE SET other = excluded.other RETURNING `+friendColumns,
+				side[0], side[1], chat.FriendNone, now).Scan(friendFields(row)...); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"pushd/internal/codec"
 )
@@ -91,7 +92,7 @@ func afterName(cursor string) (string, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	name, marked := strings.CutPrefix(string(b), cursorMark)
-	if err != nil || !marked {
+	if err != nil || !marked || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		return "", codec.Errorf(codec.CodeMalformed, "this cursor is none of ours: leave it out to start again")
 	}
 	return name, nil

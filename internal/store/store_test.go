@@ -46,6 +46,7 @@ var suites = []struct {
 	{"LargeGroup", storetest.LargeGroup},
 	{"MembersRead", storetest.MembersRead},
 	{"Friends", storetest.Friends},
+	{"FriendsTogether", storetest.FriendsTogether},
 	{"FriendLists", storetest.FriendLists},
 	{"push tokens", storetest.PushTokens},
 	{"Files", storetest.Files},

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"sync"
@@ -123,6 +124,10 @@ func FriendLists(t *testing.T, s *store.Store) {
 	}
 	_, _, err := s.FriendsOf(ctx, "me", "", 2, "bert")
 	wantError(t, err, 400, "cursor")
+	for _, name := range []string{"\x00", "\xff"} {
+		_, _, err = s.FriendsOf(ctx, "me", "", 2, base64.RawURLEncoding.EncodeToString([]byte(">"+name)))
+		wantError(t, err, 400, "cursor")
+	}
 	if page, _, err := s.FriendsOf(ctx, "nobody", "", 2, ""); page == nil || len(page) > 0 || err != nil {
 		t.Errorf("nobody's friends: %v %v", page, err)
 	}
@@ -161,6 +166,30 @@ func FriendLists(t *testing.T, s *store.Store) {
 			t.Errorf("after requests that crossed: %+v and %+v", mine, theirs)
 		}
 	}
+}
+
+// FriendsTogether tests that two who change their mind at once don't get in each other's
+// way: rows come and go under their hands.
+func FriendsTogether(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		mine, theirs := "left", "right"
+		if i%2 == 1 {
+			mine, theirs = theirs, mine
+		}
+		wg.Go(func() {
+			for n := range 50 {
+				if _, _, err := s.AskFriend(ctx, mine, theirs, "", chat.FriendBounds{}, int64(n)); err != nil {
+					t.Error("ask:", err)
+				}
+				if _, err := s.RemoveFriend(ctx, mine, theirs); err != nil {
+					t.Error("remove:", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func must2[A, B any](a A, _ B, err error) func(*testing.T) A { return must(a, err) }
