@@ -52,7 +52,7 @@ func TestRequestID(t *testing.T) {
 
 func TestUnknownPathsAndMethods(t *testing.T) {
 	f := newAdmin(t)
-	for _, path := range []string{"/", "/api", "/api/push/", "/api/online/users/", "/api/online/users/a/b", "/api/../healthz", "//healthz", "/api/groups/%zz", "/debug/pprof"} {
+	for _, path := range []string{"/", "/api", "/api/push/", "/api/online/users/", "/api/online/users/a/b", "/api/../healthz", "//healthz", "/api/groups/%zz", "/api/groups/%00", "/api/groups/%ff", "/debug/pprof"} {
 		wantReply(t, f.do(f.raw("GET", path)), 404, "no such path")
 	}
 	for path, allow := range map[string]string{

@@ -195,6 +195,9 @@ func query(r *request, known ...string) (map[string]string, error) {
 		if _, twice := values[key]; twice {
 			return nil, codec.Errorf(codec.CodeMalformed, "parameter %s comes twice", key)
 		}
+		if !isText(string(v)) {
+			return nil, codec.Errorf(codec.CodeMalformed, "parameter %s must be UTF-8 without NUL", key)
+		}
 		values[key] = string(v)
 	}
 	return values, nil

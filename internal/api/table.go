@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
@@ -112,13 +113,16 @@ func (p *pattern) match(path []string) (params []string, ok bool) {
 			continue
 		}
 		value, err := url.PathUnescape(path[i])
-		if err != nil || value == "" {
+		if err != nil || value == "" || !isText(value) {
 			return nil, false
 		}
 		params = append(params, value)
 	}
 	return params, true
 }
+
+// isText refuses what JSON can't say either, and databases choke on.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 func choose(ctx *fasthttp.RequestCtx, routes []*route) (*route, error) {
 	method := string(ctx.Method())
