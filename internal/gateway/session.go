@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
@@ -137,7 +138,7 @@ func (s *Session) answer(r *codec.Request, module, action string, reply any, err
 		e := codec.AsError(err)
 		if code = e.Code; code == codec.CodeInternal {
 			s.gateway.log.Error("request failed", slog.String("module", module), slog.String("action", action),
-				slog.String("user", s.login.User), slog.Any("error", err))
+				slog.String("user", s.login.User), slog.Any("error", err), slog.Any("cause", errors.Unwrap(e)))
 		}
 		payload = codec.AppendError(st.scratch[:0], r, e)
 	}
