@@ -137,7 +137,7 @@ type Overview interface {
 	Head(ctx context.Context, user, conv string, now int64) (Head, error)
 	// Heads are the user's conversations, the one with the latest message first.
 	Heads(ctx context.Context, user string, limit int, cursor string, now int64) (page []Head, next string, err error)
-	// Moved are those of the user's conversations that are further than the marks say,
+	// Moved are those of the user's conversations that are elsewhere than the marks say,
 	// or not among them, ascending by key, from after the key given; without Last.
 	Moved(ctx context.Context, user string, known map[string]Mark, after string, limit int) (page []Head, next string, err error)
 	// Unread is the sum over all his conversations.

@@ -147,6 +147,11 @@ func (s *Service) sync(ctx context.Context, user string, h Head, mark Mark, know
 		Unread: h.Unread, Mentioned: h.Mentioned, LastTime: h.LastTime,
 		Messages: []Message{}, Changed: []Message{}, Reset: !known,
 	}
+	if mark.Seq > h.MaxSeq || mark.Rev > h.Rev {
+		// The client knows more than there is: the database is an older copy of what it was.
+		// What it has is of another life.
+		mark, known, c.Reset = Mark{}, false, true
+	}
 	now := s.now()
 	if known && h.Rev > mark.Rev && mark.Seq > 0 {
 		changed, more, err := s.store.Changed(ctx, user, h.Conv, mark.Rev, mark.Seq, maxChanged, now)

@@ -109,6 +109,19 @@ func TestSyncStartsAnew(t *testing.T) {
 	}
 }
 
+// A client may know more than the database, when that was restored from a backup: else
+// everything up to where the client was would be missing for ever, and nobody told.
+func TestSyncStartsAnewWhenTheClientIsAhead(t *testing.T) {
+	w := newWorld(t, chat.Options{})
+	w.say("alice", "user:bob", "hi")
+	for _, mark := range []chat.Mark{{Seq: 2}, {Seq: 1, Rev: 1}} {
+		rep := ok(w.Sync(t.Context(), as("bob"), chat.SyncRequest{Cursors: map[string]chat.Mark{"s:alice:bob": mark}}))(t)
+		if c := rep.Conversations; len(c) != 1 || !c[0].Reset || len(c[0].Messages) != 1 || c[0].Cursor != (chat.Mark{Seq: 1}) {
+			t.Errorf("%v: %+v", mark, c)
+		}
+	}
+}
+
 func TestSyncTellsWhatIsGone(t *testing.T) {
 	w := newWorld(t, chat.Options{})
 	for i := range 3 {

@@ -155,7 +155,7 @@ func (s *Store) movedNumbers(ctx context.Context, user string, known map[string]
 		if err := rows.Scan(&number, &key, &at.Seq, &at.Rev); err != nil {
 			return nil, false, err
 		}
-		if mark, is := known[key]; is && at.Seq <= mark.Seq && at.Rev <= mark.Rev {
+		if mark, is := known[key]; is && at == mark {
 			continue
 		}
 		if len(moved) == limit {

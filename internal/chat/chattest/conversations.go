@@ -107,7 +107,7 @@ func (s *Store) Moved(_ context.Context, user string, known map[string]chat.Mark
 	defer s.mu.Unlock()
 	all := slices.DeleteFunc(s.heads(user, 0, false), func(h chat.Head) bool {
 		mark, ok := known[h.Conv]
-		return h.Conv <= after || ok && h.MaxSeq <= mark.Seq && h.Rev <= mark.Rev
+		return h.Conv <= after || ok && mark == chat.Mark{Seq: h.MaxSeq, Rev: h.Rev}
 	})
 	if len(all) <= limit {
 		return all, "", nil
