@@ -206,6 +206,7 @@ func exchange(t *testing.T, addr, request string) response {
 func TestBrokenRequests(t *testing.T) {
 	f := newAdmin(t)
 	const head = "POST /api/push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + pushKey + "\r\n"
+	const chunked = "26\r\n" + `{"users":["a"],"message":{"text":"x"}}` + "\r\n0\r\n\r\n"
 	for name, c := range map[string]struct {
 		request string
 		status  int
@@ -214,7 +215,8 @@ func TestBrokenRequests(t *testing.T) {
 		"headers without end":      {"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 9<<10), 431},
 		"body over the limit":      {head + "Content-Length: 4000000\r\n\r\n" + strings.Repeat("x", 4_000_000), 413},
 		"chunks over the limit":    {head + "Transfer-Encoding: chunked\r\n\r\n200000\r\n" + strings.Repeat("x", 2<<20) + "\r\n0\r\n\r\n", 413},
-		"both lengths":             {head + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+		"both lengths":             {head + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked, 400},
+		"both, chunks first":       {head + "Transfer-Encoding: chunked\r\ncontent-length: 5\r\n\r\n" + chunked, 400},
 		"two lengths":              {head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400},
 		"bad chunk":                {head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", 400},
 		"unknown transfer coding":  {head + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400},
@@ -227,6 +229,9 @@ func TestBrokenRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := exchange(t, f.addr, c.request)
+			if !resp.Close {
+				t.Error("the connection stays open")
+			}
 			var e struct {
 				Error struct {
 					Code    int
@@ -241,6 +246,7 @@ func TestBrokenRequests(t *testing.T) {
 			}
 		})
 	}
+	wantReply(t, exchange(t, f.addr, head+"Transfer-Encoding: chunked\r\n\r\n"+chunked), 200, "sessions")
 	wantReply(t, f.do(f.request("GET", "/healthz", "", "")), 200, "ok")
 }
 

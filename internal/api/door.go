@@ -7,6 +7,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -185,6 +186,9 @@ func (d *door) dispatch(r *request) (err error) {
 			err = codec.Errorf(codec.CodeInternal, "internal error")
 		}
 	}()
+	if twoLengths(&r.http.Request.Header) {
+		return readError(errors.New("both Transfer-Encoding and Content-Length"))
+	}
 	if d.before != nil && d.before(r) {
 		return nil
 	}
@@ -245,6 +249,21 @@ func (d *door) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	answer := readError(err)
 	fail(r, answer)
 	d.observe(r, answer, 0)
+}
+
+// twoLengths tells of a body in chunks that has a length too. fasthttp lets the
+// chunks win; a proxy in front may have seen it otherwise, and what is the body's
+// to the one is another request to the other (RFC 9112, section 11.2).
+func twoLengths(h *fasthttp.RequestHeader) bool {
+	if h.ContentLength() != -1 {
+		return false
+	}
+	for line := range bytes.Lines(h.RawHeaders()) {
+		if name, _, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(bytes.TrimSpace(name), []byte("Content-Length")) {
+			return true
+		}
+	}
+	return false
 }
 
 // printer is fasthttp's logger: what it has to say is about connections.
