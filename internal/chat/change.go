@@ -216,7 +216,7 @@ func (s *Service) React(ctx context.Context, id account.Identity, r ReactRequest
 	}
 	rep = Reacted{m.ID, m.Conv, m.Seq, rev, id.User, r.Sign, on, list(m.Reactions)}
 	if changed {
-		s.reach(ctx, m.Conv, id.Session, "Reaction", rep)
+		s.reachReaders(ctx, p, m, id.Session, "Reaction", rep)
 	}
 	return rep, nil
 }

@@ -260,6 +260,9 @@ func (s *Service) whereAs(from string, r SendAsRequest) (string, error) {
 	case r.To == "all" && r.Conv == "":
 		return Everyone, nil
 	}
+	if name, isBot := strings.CutPrefix(r.To, botPrefix); isBot && (s.bots == nil || !s.bots.Known(name)) {
+		return "", codec.Errorf(codec.CodeNotFound, "there is no bot %.128s", name)
+	}
 	conv, err := s.where(from, r.Conv, r.To)
 	if err == nil && from == fromServer && strings.HasPrefix(conv, KindSingle+":") {
 		return "", malformed("from is missing: a message to one user is from another one; notice:%s is from the server", strings.TrimPrefix(r.To, "user:"))

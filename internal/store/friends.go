@@ -18,7 +18,7 @@ func friendFields(f *chat.Friend) []any {
 // Relation implements chat.Friends.
 func (s *Store) Relation(ctx context.Context, user, other string) (chat.Friend, error) {
 	var f chat.Friend
-	err := s.reads.QueryRowContext(ctx, `SELECT `+friendColumns+` FROM friends WHERE "user" = $1 AND other = $2`, user, other).Scan(friendFields(&f)...)
+	err := s.cached.QueryRowContext(ctx, `SELECT `+friendColumns+` FROM friends WHERE "user" = $1 AND other = $2`, user, other).Scan(friendFields(&f)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return chat.Friend{}, nil
 	}

@@ -110,7 +110,7 @@ func checkOwned(ctx context.Context, tx *sql.Tx, user string, allowed int) error
 // Group implements chat.Groups.
 func (s *Store) Group(ctx context.Context, id string) (chat.GroupInfo, error) {
 	var g chat.GroupInfo
-	err := s.reads.QueryRowContext(ctx, `SELECT `+groupColumns+` FROM groups g WHERE g.id = $1`, id).Scan(groupFields(&g)...)
+	err := s.cached.QueryRowContext(ctx, `SELECT `+groupColumns+` FROM groups g WHERE g.id = $1`, id).Scan(groupFields(&g)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return g, noGroup(id)
 	}
@@ -122,7 +122,7 @@ func (s *Store) Group(ctx context.Context, id string) (chat.GroupInfo, error) {
 func (s *Store) Place(ctx context.Context, id, user string) (chat.GroupInfo, chat.Member, error) {
 	var g chat.GroupInfo
 	m := chat.Member{User: user}
-	err := s.reads.QueryRowContext(ctx, `SELECT `+groupColumns+`, COALESCE(m.role, 0), COALESCE(m.join_seq, 0), COALESCE(m.read_seq, 0),
+	err := s.cached.QueryRowContext(ctx, `SELECT `+groupColumns+`, COALESCE(m.role, 0), COALESCE(m.join_seq, 0), COALESCE(m.read_seq, 0),
 			COALESCE(m.muted_until, 0), COALESCE(m.remark, ''), COALESCE(m.since, 0)
 		FROM groups g LEFT JOIN members m ON m.conversation = g.conversation AND m."user" = $2 WHERE g.id = $1`, id, user).
 		Scan(append(groupFields(&g), &m.Role, &m.JoinSeq, &m.ReadSeq, &m.MutedUntil, &m.Remark, &m.Since)...)
