@@ -84,9 +84,6 @@ type Memberships interface {
 	Members(ctx context.Context, id string, limit int, cursor string) (page []Member, next string, err error)
 	// MemberIDs are all of them, to be held in memory for fan-out.
 	MemberIDs(ctx context.Context, id string) ([]string, error)
-	// JoinedAfter are the members who came after the message with that seq, and don't
-	// see it.
-	JoinedAfter(ctx context.Context, id string, seq uint64) ([]string, error)
 	// Admins are the owner and the admins.
 	Admins(ctx context.Context, id string) ([]string, error)
 }
@@ -104,6 +101,9 @@ type Ranks interface {
 	// below the one given.
 	MuteMember(ctx context.Context, id, user string, until int64, below Role) error
 	RemarkMember(ctx context.Context, id, user, remark string) error
+	// JoinedAfter are the members who came after the message with that seq, and don't
+	// see it.
+	JoinedAfter(ctx context.Context, id string, seq uint64) ([]string, error)
 }
 
 // Applications are who would like to be in.
