@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -43,12 +44,14 @@ func reply(r *request, v any) error {
 		r.http.SetStatusCode(fasthttp.StatusNoContent)
 		return nil
 	}
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // it is no HTML, and a link with \u0026 in it can't be copied
+	if err := encoder.Encode(v); err != nil {
 		return fmt.Errorf("encode a reply of %T: %w", v, err)
 	}
 	r.http.SetContentType(typeJSON)
-	r.http.SetBody(b)
+	r.http.SetBody(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	return nil
 }
 
