@@ -22,8 +22,8 @@ type ChatConfig struct {
 	MaxData      Size          `key:"max-data" default:"32KiB" min:"2B" max:"1MiB" usage:"Size of a custom message's object."`
 	RecallWindow time.Duration `key:"recall-window" default:"2m" min:"1s" max:"8760h" usage:"Time within which a sender can recall a message. A group's owner and admins can at any time."`
 	EditWindow   time.Duration `key:"edit-window" default:"15m" min:"1s" max:"8760h" usage:"Time within which a sender can edit a message."`
-	GroupLimit   int           `key:"group-limit" default:"500" min:"2" max:"1000000" usage:"Members of a new group."`
-	GroupMax     int           `key:"group-max" default:"10000" min:"2" max:"1000000" usage:"The most that a group's owner can raise its limit to."`
+	GroupLimit   int           `key:"group-limit" default:"500" min:"2" max:"100000" usage:"Members of a new group."`
+	GroupMax     int           `key:"group-max" default:"10000" min:"2" max:"100000" usage:"The most that a group's owner can raise its limit to."`
 	GroupsOwned  int           `key:"groups-owned" default:"500" min:"1" max:"1000000" usage:"Groups that one user can own."`
 	GroupsIn     int           `key:"groups-in" default:"2000" min:"1" max:"1000000" usage:"Groups that one user can be in."`
 	Friends      int           `key:"friends" default:"5000" min:"1" max:"1000000" usage:"Entries in one user's list of friends and blocks."`

@@ -41,7 +41,9 @@ func openStore(ctx context.Context, cfg *Config, log *slog.Logger) (*store.Store
 func newKept(ctx context.Context, cfg *Config, db *store.Store, platforms *account.Platforms, n *node) (kept, error) {
 	k := kept{store: db}
 	var err error
-	if k.accounts, err = newAccounts(cfg, db, n.guard, n.gateway, n.log); err != nil {
+	if k.accounts, err = newAccounts(cfg, db, n.guard, n.gateway, func(ctx context.Context, user string) (func(), error) {
+		return n.kept.chat.Deleting(ctx, user)
+	}, n.log); err != nil {
 		return k, err
 	}
 	if k.files, err = newFiles(ctx, cfg, db, n.log); err != nil {

@@ -120,9 +120,17 @@ func (s *Service) DeleteUser(ctx context.Context, id Identity, r UserRequest) (s
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return struct{}{}, err
 	}
+	deleted := func() {}
+	if s.deleting != nil {
+		var err error
+		if deleted, err = s.deleting(ctx, r.User); err != nil {
+			return struct{}{}, err
+		}
+	}
 	if err := s.store.DeleteUser(ctx, r.User); err != nil {
 		return struct{}{}, err
 	}
+	deleted()
 	s.audit(id, "deleted", r.User)
 	return struct{}{}, s.endAll(ctx, r.User, true)
 }

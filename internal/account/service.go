@@ -21,11 +21,15 @@ type Sessions interface {
 	End(ctx context.Context, user string, gone bool, match func(grant string, since time.Time) bool) error
 }
 
-// Ports are what the service needs; all are required.
+// Ports are what the service needs.
 type Ports struct {
 	Store    Store
 	Guard    *Guard
 	Sessions Sessions
+	// Deleting is told before a user is deleted, and what it returns is called once he
+	// is: whoever remembers him has to forget, as the id may be another's next. Nobody
+	// is told if nil.
+	Deleting func(ctx context.Context, user string) (deleted func(), err error)
 }
 
 // Options are the service's knobs; the zero value of each works.
@@ -51,6 +55,7 @@ type Service struct {
 	store    Store
 	guard    *Guard
 	sessions Sessions
+	deleting func(ctx context.Context, user string) (func(), error)
 	opts     Options
 	log      *slog.Logger
 	hasher   *hasher
@@ -92,7 +97,7 @@ func New(p Ports, o Options) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		store: p.Store, guard: p.Guard, sessions: p.Sessions, opts: o, log: o.Log,
+		store: p.Store, guard: p.Guard, sessions: p.Sessions, deleting: p.Deleting, opts: o, log: o.Log,
 		hasher: hasher, lockout: newLockout(o.Lockout, o.Clock),
 		entrance: newEntrance(p.Store, o.KnownUsers, o.Clock),
 		seen:     seen{users: map[string]int64{}},

@@ -147,3 +147,27 @@ func (s *Service) pushUsers(ctx context.Context, module, action string, data any
 		s.untoldOf(users[0], err)
 	}
 }
+
+// Deleting finds the groups of a user who is about to be deleted, and returns what
+// forgets their live copies once he is: they hold his name, which somebody else may
+// register. They are loaded anew when they are next sent to.
+func (s *Service) Deleting(ctx context.Context, user string) (deleted func(), err error) {
+	var groups []string
+	for cursor := ""; ; {
+		page, next, err := s.store.GroupsOf(ctx, user, maxPage, cursor)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range page {
+			groups = append(groups, g.ID)
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	return func() {
+		for _, g := range groups {
+			s.deliver.ForgetGroup(g)
+		}
+	}, nil
+}
