@@ -35,6 +35,9 @@ const (
 	// storeWorkers is how many requests wait for the database at a time. Those that
 	// wait together are committed together, so it bounds what one commit holds.
 	storeWorkers = 256
+	// storeQueue is how many requests may wait for a worker, one of a connection: a
+	// storm of logins, each of which asks the database, is let in and not sent away.
+	storeQueue = 65_536
 	// stopGrace is what stopping may take beyond the drain.
 	stopGrace = 10 * time.Second
 )
@@ -188,9 +191,12 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 	if loops == 0 {
 		loops = runtime.GOMAXPROCS(0)
 	}
-	workers := cfg.Workers
-	if workers == 0 && cfg.Store != noStore {
-		workers = storeWorkers
+	workers, queue := cfg.Workers, 0
+	if cfg.Store != noStore {
+		queue = storeQueue
+		if workers == 0 {
+			workers = storeWorkers
+		}
 	}
 	origins := cfg.Origins
 	if len(origins) == 1 && origins[0] == "same" {
@@ -241,6 +247,7 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 		LoginTimeout: cfg.LoginTimeout,
 		MaxErrors:    cfg.MaxErrors,
 		Workers:      workers,
+		WorkerQueue:  queue,
 		NoResume:     cfg.ResumeWindow == 0,
 		MessageRate:  cfg.Rate.Messages,
 		MessageBurst: cfg.Rate.Burst,
