@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"pushd/internal/account"
-	"pushd/internal/gateway"
+	"pushd/internal/delivery"
 	"pushd/internal/store"
 )
 
@@ -49,13 +49,13 @@ func accountsKey(cfg *Config, log *slog.Logger) (string, error) {
 }
 
 // newAccounts makes the account service.
-func newAccounts(cfg *Config, db *store.Store, guard *account.Guard, g *gateway.Gateway, deleting func(context.Context, string) (func(), error), log *slog.Logger) (*account.Service, error) {
+func newAccounts(cfg *Config, db *store.Store, guard *account.Guard, closer delivery.Closer, deleting func(context.Context, string) (func(), error), log *slog.Logger) (*account.Service, error) {
 	a := cfg.Accounts
 	lockout := account.LockoutOptions{Registrations: a.RegisterRate}
 	if a.RegisterRate == 0 {
 		lockout.Registrations = -1 // no limit
 	}
-	s, err := account.New(account.Ports{Store: db, Guard: guard, Sessions: g, Deleting: deleting}, account.Options{
+	s, err := account.New(account.Ports{Store: db, Guard: guard, Sessions: closer, Deleting: deleting}, account.Options{
 		Register: a.Register, TokenTTL: a.TokenTTL, RefreshTTL: a.RefreshTTL, MaxDevices: a.Devices,
 		RevocationTTL: a.RevocationTTL, Hash: account.HashOptions{Memory: uint32(a.HashMemory >> 10), Passes: uint32(a.HashPasses), Parallel: a.HashParallel},
 		Lockout: lockout, Log: log,

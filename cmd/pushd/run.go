@@ -15,9 +15,12 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/api"
 	"pushd/internal/api/console"
+	"pushd/internal/chat"
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
+	"pushd/internal/members"
 	"pushd/internal/metrics"
+	"pushd/internal/node"
 	"pushd/internal/poller"
 	"pushd/internal/push"
 	"pushd/internal/store"
@@ -42,45 +45,50 @@ const (
 	stopGrace = 10 * time.Second
 )
 
-// node is everything that runs in one server.
-type node struct {
+// server is everything that runs in one process.
+type server struct {
+	// immutable
 	cfg      *Config
 	log      *slog.Logger
 	metrics  *metrics.Metrics
+	node     *node.Node
 	gateway  *gateway.Gateway
 	push     *push.Service
 	admin    *api.Admin
 	public   *api.Public
 	handoff  *api.Handoff
 	guard    *account.Guard // of users' tokens; nil without a database
-	kept     kept
+	members  *members.Cache // nil without a database
+	stored   *stored        // nil without a database
 	watchers []*keyWatcher
 
-	serving atomic.Bool
-	failed  chan error // a listener that ended by itself
+	serving atomic.Bool // the doors are open, and not being closed
+	started atomic.Bool // everything behind the doors works
+	failed  chan error  // a listener that ended by itself
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
 }
 
 // runServe starts the server and serves until ctx ends.
 func runServe(ctx context.Context, cfg *Config, log *slog.Logger) error {
-	n, err := newNode(ctx, cfg, log)
+	s, err := newServer(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	if err := n.start(ctx); err != nil {
-		return errors.Join(err, n.stop())
+	if err := s.start(ctx); err != nil {
+		return errors.Join(err, s.stop())
 	}
 	select {
 	case <-ctx.Done():
-	case err = <-n.failed:
+	case err = <-s.failed:
 	}
-	return errors.Join(err, n.stop())
+	return errors.Join(err, s.stop())
 }
 
-// newNode puts the parts together; nothing runs or listens yet.
-func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) {
-	n := &node{cfg: cfg, log: log, failed: make(chan error, 2), cancel: func() {}}
+// newServer puts all parts together, each made whole from those before it; nothing
+// listens yet. What it returns has to be stopped, started or not.
+func newServer(ctx context.Context, cfg *Config, log *slog.Logger) (*server, error) {
+	s := &server{cfg: cfg, log: log, failed: make(chan error, 2), cancel: func() {}}
 	keys, err := LoadOrCreateKeys(cfg)
 	if err != nil {
 		return nil, err
@@ -92,7 +100,7 @@ func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) 
 	if err != nil {
 		return nil, err
 	}
-	n.watchers = watchers
+	s.watchers = watchers
 	apiKeys, err := newAPIKeys(cfg, keys)
 	if err != nil {
 		return nil, err
@@ -101,102 +109,137 @@ func newNode(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) 
 	if err != nil {
 		return nil, err
 	}
-	options, err := n.gatewayOptions()
+	options, err := s.nodeOptions()
 	if err != nil {
 		return nil, err
 	}
-	n.metrics = metrics.New(options.Poller.Loops)
-	n.handoff = api.NewHandoff(&net.TCPAddr{}, handoffQueue)
-	options.Poller.Handoff = n.handoff.Push
+	s.metrics = metrics.New(options.Poller.Loops)
+	s.handoff = api.NewHandoff(&net.TCPAddr{}, handoffQueue)
+	options.Poller.Handoff = s.handoff.Push
 	db, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	if err := n.assemble(ctx, db, verifier, apiKeys, platforms, options); err != nil {
-		if db != nil {
-			err = errors.Join(err, db.Close())
-		}
-		return nil, err
+	if err := s.assemble(ctx, db, verifier, apiKeys, platforms, options); err != nil {
+		return nil, errors.Join(err, s.abandon(db))
 	}
-	return n, nil
+	return s, nil
 }
 
-// assemble makes the parts that know each other. db and verifier may be nil.
-func (n *node) assemble(ctx context.Context, db *store.Store, verifier *account.Verifier, apiKeys *account.APIKeys, platforms *account.Platforms, options gateway.Options) (err error) {
-	cfg, log := n.cfg, n.log
+// abandon ends what was made before something else could not be.
+func (s *server) abandon(db *store.Store) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	var err error
+	if s.node != nil {
+		err = s.node.Shutdown(ctx)
+	}
 	if db != nil {
-		if n.guard, err = newGuard(cfg, verifier, log); err != nil {
+		err = errors.Join(err, db.Close())
+	}
+	return err
+}
+
+// assemble makes the node, the services on it and the doors in front of them. db
+// and verifier may be nil.
+func (s *server) assemble(ctx context.Context, db *store.Store, verifier *account.Verifier, apiKeys *account.APIKeys, platforms *account.Platforms, options node.Options) (err error) {
+	cfg, log := s.cfg, s.log
+	if db != nil {
+		if s.guard, err = newGuard(cfg, verifier, log); err != nil {
 			return err
 		}
 	}
-	tokens, users := n.verifiers(verifier)
-	if n.gateway, err = gateway.New(tokens, platforms, n.metrics, log, options); err != nil {
+	groups := s.memberSource(db, &options)
+	options.Presence = func(user string, p account.Platform, online bool) { s.push.Presence(user, p, online) }
+	if s.node, err = node.New(platforms, s.metrics, log, options); err != nil {
 		return err
 	}
+	ports := push.Ports{Deliverer: s.node, Closer: s.node, Directory: s.node, Topics: s.node, Groups: groups}
 	if db != nil {
-		if n.kept, err = newKept(ctx, cfg, db, platforms, n); err != nil {
+		if s.stored, err = newStored(ctx, cfg, db, platforms, s); err != nil {
 			return err
 		}
+		ports.Groups, ports.Durable = chat.NewPushGroups(s.stored.chat), s.stored.chat
 	}
-	n.push = push.New(n.kept.pushPorts(n.gateway), platforms, push.Options{
+	s.push = push.New(ports, platforms, push.Options{
 		MaxMessage:    int(cfg.MaxMessage),
 		ClientPublish: cfg.Topics.Publish,
 		PresenceAll:   cfg.Presence.All,
 		Log:           log,
-		Drops:         n.metrics,
+		Drops:         s.metrics,
 
 		PresenceAnnounce: cfg.Presence.Announce,
 		TopicPresence:    prefixes(cfg.Topics.Presence).fit,
+		MaxGroupMembers:  max(cfg.Chat.GroupMax, chat.MaxBackendGroup),
 		// What is recovered shares the client's send buffer with what is pushed
 		// meanwhile.
 		MaxRecover: int(cfg.SendBuffer) / 2,
 	})
+	return s.assembleDoors(verifier, apiKeys, platforms)
+}
+
+// memberSource says where groups' members come from: the store, through a cache,
+// or memory, and then the groups themselves are there.
+func (s *server) memberSource(db *store.Store, options *node.Options) *push.MemoryGroups {
+	held := func(read func() int) {
+		s.metrics.Gauge("pushd_groups", "Groups held in memory.", func() float64 { return float64(read()) })
+	}
+	if db == nil {
+		groups := push.NewMemoryGroups(0, 0)
+		options.Members = groups
+		held(groups.Len)
+		return groups
+	}
+	s.members = members.New(chat.NewMemberSource(db), members.Options{})
+	options.Members = s.members
+	held(s.members.Groups)
+	return nil
+}
+
+func (s *server) assembleDoors(verifier *account.Verifier, apiKeys *account.APIKeys, platforms *account.Platforms) (err error) {
+	cfg, log := s.cfg, s.log
+	tokens, users := s.verifiers(verifier)
+	s.gateway = gateway.New(s.node, tokens, platforms, s.stored.socket(s.push), s.metrics, log, s.gatewayOptions(), modules()...)
 	build := readBuild()
-	n.admin = api.NewAdmin(n.push, apiKeys, n.metrics, api.AdminOptions{
-		Ready:       n.ready,
-		Check:       n.gateway.Check,
-		Services:    n.kept.http(),
+	s.admin = api.NewAdmin(s.push, apiKeys, s.metrics, api.AdminOptions{
+		Ready:       s.ready,
+		Started:     s.started.Load,
+		Check:       s.node.Check,
+		Services:    s.stored.http(),
 		Build:       api.Build{Version: build.Version, Revision: build.Revision, Time: build.Time, Go: build.Go},
 		NoProfiles:  !cfg.Pprof,
 		LogRequests: cfg.Log.Requests,
 		Log:         log,
 	})
-	public := api.PublicOptions{AllowOrigin: n.gateway.AllowOrigin, Services: n.kept.http(), Users: users, ClientAddress: n.gateway.ClientAddress, Log: log}
+	public := api.PublicOptions{AllowOrigin: s.node.AllowOrigin, Services: s.stored.http(), Users: users, ClientAddress: s.node.ClientAddress, Log: log}
 	if cfg.Page {
 		public.Console = console.Files
 	}
-	n.public, err = api.NewPublic(n.metrics, public)
+	s.public, err = api.NewPublic(s.metrics, public)
 	return err
 }
 
 // verifiers check users' tokens at the socket and over HTTP. In open mode the
 // socket asks for none.
-func (n *node) verifiers(external *account.Verifier) (gateway.Verifier, api.Users) {
+func (s *server) verifiers(external *account.Verifier) (gateway.Verifier, api.Users) {
 	switch {
-	case n.cfg.Auth.Mode == "open":
-		return nil, account.OpenUsers{Guard: n.guard}
-	case n.guard != nil:
-		return n.guard, n.guard
+	case s.cfg.Auth.Mode == "open":
+		return nil, account.OpenUsers{Guard: s.guard}
+	case s.guard != nil:
+		return s.guard, s.guard
 	}
 	return external, external
 }
 
-func (n *node) gatewayOptions() (gateway.Options, error) {
-	cfg := n.cfg
+func (s *server) nodeOptions() (node.Options, error) {
+	cfg := s.cfg
 	limit, err := cfg.ConnectionLimit()
 	if err != nil {
-		return gateway.Options{}, err
+		return node.Options{}, err
 	}
 	loops := cfg.Loops
 	if loops == 0 {
 		loops = runtime.GOMAXPROCS(0)
-	}
-	workers, queue := cfg.Workers, 0
-	if cfg.Store != noStore {
-		queue = storeQueue
-		if workers == 0 {
-			workers = storeWorkers
-		}
 	}
 	origins := cfg.Origins
 	if len(origins) == 1 && origins[0] == "same" {
@@ -204,14 +247,15 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 	}
 	windows, err := parseMergeWindows(cfg.Topics.MergeWindow)
 	if err != nil {
-		return gateway.Options{}, err
+		return node.Options{}, err
 	}
 	histories, err := parseHistories(cfg.Topics.History)
 	if err != nil {
-		return gateway.Options{}, err
+		return node.Options{}, err
 	}
 	policy := map[string]hub.Policy{"replace": hub.PolicyReplace, "refuse": hub.PolicyRefuse, "allow": hub.PolicyAllow}[cfg.MultiLogin]
-	return gateway.Options{
+	return node.Options{
+		Name: cfg.Node,
 		Poller: poller.Options{
 			Path:             cfg.Path,
 			Loops:            loops,
@@ -241,7 +285,19 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 			Roster:              prefixes(cfg.Topics.Presence).fit,
 			ResumeWindow:        cfg.ResumeWindow,
 		},
-		Node:         cfg.Node,
+	}, nil
+}
+
+func (s *server) gatewayOptions() gateway.Options {
+	cfg := s.cfg
+	workers, queue := cfg.Workers, 0
+	if cfg.Store != noStore {
+		queue = storeQueue
+		if workers == 0 {
+			workers = storeWorkers
+		}
+	}
+	return gateway.Options{
 		Heartbeat:    cfg.Heartbeat,
 		Ping:         cfg.Ping,
 		LoginTimeout: cfg.LoginTimeout,
@@ -251,56 +307,58 @@ func (n *node) gatewayOptions() (gateway.Options, error) {
 		NoResume:     cfg.ResumeWindow == 0,
 		MessageRate:  cfg.Rate.Messages,
 		MessageBurst: cfg.Rate.Burst,
-	}, nil
+	}
 }
 
 // start opens the listeners, the public one last: by then everything behind it
-// works.
-func (n *node) start(ctx context.Context) error {
-	percent := n.cfg.GCPercent
+// works. The admin listener says so before: it tells that the server lives, and
+// 503 to whatever needs more.
+func (s *server) start(ctx context.Context) error {
+	percent := s.cfg.GCPercent
 	if percent == 0 {
 		percent = defaultGCPercent
 	}
 	debug.SetGCPercent(percent)
 	var lc net.ListenConfig
-	admin, err := lc.Listen(ctx, "tcp", n.cfg.AdminListen)
+	admin, err := lc.Listen(ctx, "tcp", s.cfg.AdminListen)
 	if err != nil {
 		return fmt.Errorf("admin-listen: %w", err)
 	}
-	n.push.Start()
-	n.serve("admin", func() error { return n.admin.Serve(admin) })
-	n.serve("public", func() error { return n.public.Serve(n.handoff) })
+	s.serve("admin", func() error { return s.admin.Serve(admin) })
+	s.serve("public", func() error { return s.public.Serve(s.handoff) })
+	s.push.Start()
 	// What runs beside goes on while connections are drained.
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	n.cancel = cancel
-	for _, w := range n.watchers {
-		n.tasks.Go(func() { w.Run(background) })
+	s.cancel = cancel
+	for _, w := range s.watchers {
+		s.tasks.Go(func() { w.Run(background) })
 	}
-	n.tasks.Go(func() { n.sweep(background) })
-	if err := n.kept.run(ctx, background, &n.tasks); err != nil {
+	s.tasks.Go(func() { s.sweep(background) })
+	if err := s.stored.run(ctx, background, &s.tasks); err != nil {
 		return err
 	}
-	if err := n.gateway.Listen(ctx, n.cfg.Listen, n.kept.socket(n.push), modules()...); err != nil {
+	if err := s.gateway.Listen(ctx, s.cfg.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	n.serving.Store(true)
-	n.kept.started()
-	n.log.Info("ready",
-		slog.String("listen", n.gateway.Addr().String()), slog.String("path", n.cfg.Path),
+	s.started.Store(true)
+	s.serving.Store(true)
+	s.stored.started()
+	s.log.Info("ready",
+		slog.String("listen", s.node.Addr().String()), slog.String("path", s.cfg.Path),
 		slog.String("admin", admin.Addr().String()),
-		slog.String("auth", n.cfg.Auth.Mode), slog.String("node", n.cfg.Node))
+		slog.String("auth", s.cfg.Auth.Mode), slog.String("node", s.cfg.Node))
 	return nil
 }
 
-func (n *node) serve(name string, serve func() error) {
-	n.tasks.Go(func() {
+func (s *server) serve(name string, serve func() error) {
+	s.tasks.Go(func() {
 		if err := serve(); err != nil {
-			n.failed <- fmt.Errorf("%s listener: %w", name, err)
+			s.failed <- fmt.Errorf("%s listener: %w", name, err)
 		}
 	})
 }
 
-func (n *node) sweep(ctx context.Context) {
+func (s *server) sweep(ctx context.Context) {
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
 	for {
@@ -308,14 +366,14 @@ func (n *node) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			n.gateway.Sweep()
+			s.node.Sweep()
 		}
 	}
 }
 
 // ready is what /readyz answers.
-func (n *node) ready() error {
-	if !n.serving.Load() {
+func (s *server) ready() error {
+	if !s.serving.Load() {
 		return errors.New("not serving: starting or shutting down")
 	}
 	return nil
@@ -323,21 +381,22 @@ func (n *node) ready() error {
 
 // stop ends everything in the reverse order of start: readiness fails first,
 // then clients are told to go elsewhere over the drain time.
-func (n *node) stop() error {
+func (s *server) stop() error {
 	began := time.Now()
-	n.serving.Store(false)
-	n.log.Info("stopping", slog.String("drain", n.cfg.Drain.String()), slog.Int64("connections", n.metrics.Connections()))
-	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Drain+stopGrace)
+	s.serving.Store(false)
+	s.log.Info("stopping", slog.Duration("drain", s.cfg.Drain), slog.Int64("connections", s.metrics.Connections()))
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain+stopGrace)
 	defer cancel()
 	err := errors.Join(
-		n.gateway.Shutdown(ctx, n.cfg.Drain),
-		n.public.Shutdown(ctx),
-		n.push.Shutdown(ctx),
-		n.admin.Shutdown(ctx),
+		s.gateway.Shutdown(ctx, s.cfg.Drain),
+		s.node.Shutdown(ctx),
+		s.public.Shutdown(ctx),
+		s.push.Shutdown(ctx),
+		s.admin.Shutdown(ctx),
 	)
-	n.cancel()
-	n.tasks.Wait()
-	err = errors.Join(err, n.kept.close(ctx))
-	n.log.Info("stopped", slog.String("took", time.Since(began).Round(time.Millisecond).String()))
+	s.cancel()
+	s.tasks.Wait()
+	err = errors.Join(err, s.stored.close(ctx))
+	s.log.Info("stopped", slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	return err
 }

@@ -15,8 +15,9 @@ import (
 	"pushd/internal/store"
 )
 
-// kept is what there is with a database, and the zero value without one.
-type kept struct {
+// stored is what there is with a database. A nil one has no services, and its
+// methods do nothing.
+type stored struct {
 	store    *store.Store
 	accounts *account.Service
 	chat     *chat.Service
@@ -37,56 +38,43 @@ func openStore(ctx context.Context, cfg *Config, log *slog.Logger) (*store.Store
 	return s, nil
 }
 
-// newKept makes the services of a node that has a database.
-func newKept(ctx context.Context, cfg *Config, db *store.Store, platforms *account.Platforms, n *node) (kept, error) {
-	k := kept{store: db}
-	var err error
-	if k.accounts, err = newAccounts(cfg, db, n.guard, n.gateway, func(ctx context.Context, user string) (func(), error) {
-		return n.kept.chat.Deleting(ctx, user)
-	}, n.log); err != nil {
-		return k, err
+// newStored makes the services of a server that has a database.
+func newStored(ctx context.Context, cfg *Config, db *store.Store, platforms *account.Platforms, srv *server) (_ *stored, err error) {
+	k := &stored{store: db}
+	if k.files, err = newFiles(ctx, cfg, db, srv.log); err != nil {
+		return nil, err
 	}
-	if k.files, err = newFiles(ctx, cfg, db, n.log); err != nil {
-		return k, err
-	}
-	ports := backendPorts{Tokens: db, Names: db, Send: answerThrough(func() *chat.Service { return n.kept.chat })}
-	if k.backends, err = newBackends(cfg, platforms, ports, n.metrics, n.log); err != nil {
-		return k, err
+	ports := backendPorts{Tokens: db, Names: db, Send: answerThrough(func() *chat.Service { return k.chat })}
+	if k.backends, err = newBackends(cfg, platforms, ports, srv.metrics, srv.log); err != nil {
+		return nil, err
 	}
 	c := cfg.Chat
 	k.chat = chat.New(chat.Ports{
-		Store: db, Deliverer: n.gateway, Files: k.attached(),
+		Store: db, Deliverer: srv.node, Members: srv.members, Presence: srv.node, Files: k.attached(),
 		Hooks: k.backends.ChatHooks(), Offline: k.backends.ChatOffline(), Bots: k.backends.Bots,
 	}, chat.Options{
 		MaxText: int(c.MaxText), MaxData: int(c.MaxData), RecallWindow: c.RecallWindow, EditWindow: c.EditWindow,
 		GroupLimit: c.GroupLimit, MaxGroup: c.GroupMax, GroupsOwned: c.GroupsOwned, GroupsIn: c.GroupsIn,
-		MaxFriends: c.Friends, FriendsOnly: c.FriendsOnly, Log: n.log,
+		MaxFriends: c.Friends, FriendsOnly: c.FriendsOnly, Log: srv.log,
 	})
+	if k.accounts, err = newAccounts(cfg, db, srv.guard, srv.node, k.chat.Deleting, srv.log); err != nil {
+		return nil, err
+	}
 	return k, nil
 }
 
 // attached is nil without files: a nil *fileService in the interface would not be.
-func (k *kept) attached() chat.Files {
+func (k *stored) attached() chat.Files {
 	if k.files == nil {
 		return nil
 	}
 	return k.files
 }
 
-// pushPorts are the push service's: with a database its groups and its durable
-// pushes are chat's.
-func (k *kept) pushPorts(g *gateway.Gateway) push.Ports {
-	p := push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}
-	if k.chat != nil {
-		p.Groups, p.Durable = chat.NewPushGroups(k.chat, g.AllOnline), k.chat
-	}
-	return p
-}
-
 // socket is what clients reach over the WebSocket.
-func (k *kept) socket(p *push.Service) gateway.Services {
+func (k *stored) socket(p *push.Service) gateway.Services {
 	s := gateway.Services{Push: p}
-	if k.store == nil {
+	if k == nil {
 		return s
 	}
 	s.Account, s.Chat, s.Offline, s.Bots = k.accounts, k.chat, k.backends.Offline, k.backends.Bots
@@ -98,9 +86,9 @@ func (k *kept) socket(p *push.Service) gateway.Services {
 }
 
 // http is what the HTTP doors offer.
-func (k *kept) http() api.Services {
+func (k *stored) http() api.Services {
 	var s api.Services
-	if k.store == nil {
+	if k == nil {
 		return s
 	}
 	s.Account, s.Chat, s.Offline, s.Bots = k.accounts, k.chat, k.backends.Offline, k.backends.Bots
@@ -131,8 +119,8 @@ func (l logins) Left(id account.Identity, _ string) { l.accounts.Left(id) }
 
 // run keeps house beside the doors until background ends. What was revoked is
 // known before anybody can come.
-func (k *kept) run(ctx, background context.Context, tasks *sync.WaitGroup) error {
-	if k.store == nil {
+func (k *stored) run(ctx, background context.Context, tasks *sync.WaitGroup) error {
+	if k == nil {
 		return nil
 	}
 	if err := k.accounts.Load(ctx); err != nil {
@@ -150,16 +138,16 @@ func (k *kept) run(ctx, background context.Context, tasks *sync.WaitGroup) error
 }
 
 // started is called once the server serves.
-func (k *kept) started() {
-	if k.store != nil {
+func (k *stored) started() {
+	if k != nil {
 		k.backends.Started()
 	}
 }
 
 // close ends it all; nobody may use it any more. ctx bounds what backends get
 // to be told what waits for them.
-func (k *kept) close(ctx context.Context) error {
-	if k.store == nil {
+func (k *stored) close(ctx context.Context) error {
+	if k == nil {
 		return nil
 	}
 	var err error

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // Tokens checks a user's token. The error is a *codec.Error with code 401.
@@ -176,6 +177,18 @@ func grantTime(id string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return u.Timestamp(), true
+}
+
+// Admits tells whether a session that logged in with a grant, "" for none of the
+// server's own, at a time is one that l means.
+func Admits(l *delivery.Login, grant string, since time.Time) bool {
+	if l.Grant != "" {
+		return grant == l.Grant
+	}
+	if at, ok := grantTime(grant); ok {
+		return !at.After(l.GrantedUntil)
+	}
+	return !since.After(l.LoggedInUntil)
 }
 
 // OpenUsers takes whoever comes at his word, as the open mode does: the token is

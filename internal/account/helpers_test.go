@@ -14,6 +14,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/store/storetest"
 )
 
@@ -83,20 +84,23 @@ func (s *sessions) left() (grants []string) {
 	return grants
 }
 
-func (s *sessions) End(_ context.Context, user string, gone bool, match func(string, time.Time) bool) error {
+// Close implements delivery.Closer.
+func (s *sessions) Close(_ context.Context, of delivery.Sessions, cause delivery.Cause, _ string) (closed int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var stay []open
 	for _, o := range s.open {
-		switch {
-		case o.user != user || !match(o.grant, o.since):
+		if o.user != of.User || of.Login != nil && !account.Admits(of.Login, o.grant, o.since) {
 			stay = append(stay, o)
-		case gone:
+			continue
+		}
+		closed++
+		if cause == delivery.CauseAccountClosed {
 			s.gone = append(s.gone, o)
 		}
 	}
 	s.open = stay
-	return nil
+	return closed, nil
 }
 
 // node is a service with what is around it.

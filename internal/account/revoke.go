@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"pushd/internal/delivery"
 )
 
 // endGrants ends log-ins: their refresh tokens, their access tokens and their
@@ -54,18 +56,16 @@ func (s *Service) apply(ctx context.Context, r Revocation, gone bool) error {
 	if !fresh {
 		return nil // done before; newer connections are not meant
 	}
-	now := s.opts.Clock()
-	return s.sessions.End(ctx, r.User, gone, func(grant string, since time.Time) bool {
-		if r.Grant != "" {
-			return grant == r.Grant
-		}
-		if at, ok := grantTime(grant); ok {
-			return at.UnixMilli() <= r.Before
-		}
-		// How old a token from outside was isn't kept: it was verified before this node
-		// knew of the revocation, so it may be one of those.
-		return !since.After(now)
-	})
+	cause := delivery.CauseTokenRevoked
+	if gone {
+		cause = delivery.CauseAccountClosed
+	}
+	// How old a token from outside is isn't known any more: it was verified before this
+	// node knew of the revocation, so every login until now may be with one of those.
+	_, err := s.sessions.Close(ctx, delivery.Sessions{User: r.User, Login: &delivery.Login{
+		Grant: r.Grant, GrantedUntil: time.UnixMilli(r.Before), LoggedInUntil: s.opts.Clock(),
+	}}, cause, "")
+	return err
 }
 
 // Load reads the revocations that hold. It belongs before the first token is

@@ -10,22 +10,14 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
-
-// Sessions are the open connections of this node. *gateway.Gateway is one.
-type Sessions interface {
-	// End closes those of a user that match: they are told that their token is worth
-	// nothing any more or, with gone, that their account is. match is asked with the
-	// grant of a session's token, "" for none of ours, and the time of its login; it is
-	// quick.
-	End(ctx context.Context, user string, gone bool, match func(grant string, since time.Time) bool) error
-}
 
 // Ports are what the service needs.
 type Ports struct {
 	Store    Store
 	Guard    *Guard
-	Sessions Sessions
+	Sessions delivery.Closer
 	// Deleting is told before a user is deleted, and what it returns is called once he
 	// is: whoever remembers him has to forget, as the id may be another's next. Nobody
 	// is told if nil.
@@ -54,7 +46,7 @@ type Options struct {
 type Service struct {
 	store    Store
 	guard    *Guard
-	sessions Sessions
+	sessions delivery.Closer
 	deleting func(ctx context.Context, user string) (func(), error)
 	opts     Options
 	log      *slog.Logger

@@ -1,11 +1,10 @@
 package api_test
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"pushd/internal/account"
+	"pushd/internal/delivery/delivertest"
 	"pushd/internal/store/storetest"
 )
 
@@ -15,10 +14,6 @@ type accounts struct {
 	guard *account.Guard
 }
 
-type nobody struct{}
-
-func (nobody) End(context.Context, string, bool, func(string, time.Time) bool) error { return nil }
-
 func newAccounts(t testing.TB, o account.Options) accounts {
 	t.Helper()
 	guard, err := account.NewGuard("0123456789abcdef0123456789abcdef", nil, nil)
@@ -26,7 +21,7 @@ func newAccounts(t testing.TB, o account.Options) accounts {
 		t.Fatal(err)
 	}
 	o.Hash = account.HashOptions{Memory: 64, Passes: 1}
-	s, err := account.New(account.Ports{Store: storetest.Open(t, storetest.SQLite), Guard: guard, Sessions: nobody{}}, o)
+	s, err := account.New(account.Ports{Store: storetest.Open(t, storetest.SQLite), Guard: guard, Sessions: delivertest.NewNode(nil)}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

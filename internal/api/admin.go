@@ -38,6 +38,10 @@ type AdminOptions struct {
 	// Ready says why the process should get no traffic now; its text is public.
 	// Always ready if nil.
 	Ready func() error
+	// Started tells that everything behind the door works. Until then whatever calls a
+	// service is told 503, and only what is about the process itself answers. Always
+	// if nil.
+	Started func() bool
 	// Check looks for contradictions in the directory of who is connected; quiet
 	// tells that nothing changed meanwhile, so that totals were compared too.
 	Check func(context.Context) (quiet bool, err error)
@@ -55,21 +59,25 @@ type AdminOptions struct {
 type Admin struct {
 	door
 
-	push  *push.Service
-	more  Services
-	keys  Authenticator
-	check func(context.Context) (bool, error)
-	ready func() error
-	build Build
-	docs  []byte
+	push    *push.Service
+	more    Services
+	keys    Authenticator
+	check   func(context.Context) (bool, error)
+	ready   func() error
+	started func() bool
+	build   Build
+	docs    []byte
 }
 
 // NewAdmin makes the door. It panics when openapi.yaml, which is part of the
 // program, can't be read.
 func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o AdminOptions) *Admin {
-	a := &Admin{push: service, more: o.Services, keys: keys, check: o.Check, ready: o.Ready, build: o.Build, docs: renderDocs(adminDescription())}
+	a := &Admin{push: service, more: o.Services, keys: keys, check: o.Check, ready: o.Ready, started: o.Started, build: o.Build, docs: renderDocs(adminDescription())}
 	if a.ready == nil {
 		a.ready = func() error { return nil }
+	}
+	if a.started == nil {
+		a.started = func() bool { return true }
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 1024
@@ -109,22 +117,22 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},
 		{method: "DELETE", path: "/api/groups/{group}", handle: call(groupParam, s.DeleteGroup), logged: true},
 
-		{method: "GET", path: "/healthz", handle: healthy, open: true},
-		{method: "GET", path: "/readyz", handle: a.readiness, open: true},
-		{method: "GET", path: "/version", handle: a.version, open: true},
+		{method: "GET", path: "/healthz", handle: healthy, open: true, process: true},
+		{method: "GET", path: "/readyz", handle: a.readiness, open: true, process: true},
+		{method: "GET", path: "/version", handle: a.version, open: true, process: true},
 
-		{method: "GET", path: "/metrics", handle: a.exposition},
-		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", adminDescription())},
-		{method: "GET", path: "/docs", handle: a.readDocs},
+		{method: "GET", path: "/metrics", handle: a.exposition, process: true},
+		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", adminDescription()), process: true},
+		{method: "GET", path: "/docs", handle: a.readDocs, process: true},
 
 		{method: "GET", path: "/debug/check", handle: a.consistency, logged: true},
 		// The command line, /debug/pprof/cmdline elsewhere, may hold keys, so it
 		// is not among these.
-		{method: "GET", path: "/debug/pprof/", handle: profile(pprof.Index), logged: true},
-		{method: "GET", path: "/debug/pprof/profile", handle: timed(pprof.Profile), logged: true},
-		{method: "GET", path: "/debug/pprof/trace", handle: timed(pprof.Trace), logged: true},
-		{method: "GET", path: "/debug/pprof/symbol", handle: profile(pprof.Symbol), logged: true},
-		{method: "GET", path: "/debug/pprof/{profile}", handle: timed(pprof.Index), logged: true},
+		{method: "GET", path: "/debug/pprof/", handle: profile(pprof.Index), logged: true, process: true},
+		{method: "GET", path: "/debug/pprof/profile", handle: timed(pprof.Profile), logged: true, process: true},
+		{method: "GET", path: "/debug/pprof/trace", handle: timed(pprof.Trace), logged: true, process: true},
+		{method: "GET", path: "/debug/pprof/symbol", handle: profile(pprof.Symbol), logged: true, process: true},
+		{method: "GET", path: "/debug/pprof/{profile}", handle: timed(pprof.Index), logged: true, process: true},
 	}
 	if a.more.Account != nil {
 		table = append(table, accountAdminRoutes(a.more.Account)...)
@@ -161,6 +169,9 @@ func (a *Admin) admit(r *request) error {
 	err := a.authenticate(r)
 	if err != nil && codec.AsError(err).Code == codec.CodeUnauthorized {
 		r.http.Response.Header.Add("WWW-Authenticate", `Basic realm="pushd", charset="UTF-8"`)
+	}
+	if err == nil && !a.started() && r.route != nil && !r.route.process {
+		return codec.Errorf(codec.CodeUnavailable, "the server is starting: ask again when /readyz answers 200")
 	}
 	return err
 }

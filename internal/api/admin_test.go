@@ -17,7 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pushd/internal/codec"
-	"pushd/internal/push"
+	"pushd/internal/delivery"
 )
 
 const okPush = `{"users":["alice"],"message":{}}`
@@ -105,10 +105,10 @@ func TestBasicAuthenticationReadsOnly(t *testing.T) {
 func TestRetryAfterIsWholeSecondsAndAtLeastOne(t *testing.T) {
 	f := newAdmin(t)
 	var wait time.Duration
-	f.node.deliver = func(context.Context, push.Target) (push.Receipt, error) {
+	f.node.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
 		e := codec.Errorf(codec.CodeTooMany, "slow down")
 		e.RetryAfter = wait
-		return push.Receipt{}, e
+		return delivery.Receipt{}, e
 	}
 	for d, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", 1500 * time.Millisecond: "2", time.Minute: "60"} {
 		wait = d
@@ -120,7 +120,7 @@ func TestRetryAfterIsWholeSecondsAndAtLeastOne(t *testing.T) {
 
 func TestAPanicEndsOneRequest(t *testing.T) {
 	f := newAdmin(t)
-	f.node.deliver = func(context.Context, push.Target) (push.Receipt, error) { panic("boom") }
+	f.node.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) { panic("boom") }
 	wantReply(t, f.do(f.request("POST", "/api/push", pushKey, okPush)), 500, "internal error")
 	wantReply(t, f.do(f.request("GET", "/healthz", "", "")), 200, "ok")
 	wantReply(t, f.do(f.request("GET", "/metrics", readKey, "")), 200, `pushd_faults_total{kind="panic"} 1`)
@@ -253,10 +253,10 @@ func TestBrokenRequests(t *testing.T) {
 func TestShutdownLetsARequestFinish(t *testing.T) {
 	f := newAdmin(t)
 	entered, release := make(chan struct{}), make(chan struct{})
-	f.node.deliver = func(context.Context, push.Target) (push.Receipt, error) {
+	f.node.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
 		close(entered)
 		<-release
-		return push.Receipt{}, nil
+		return delivery.Receipt{}, nil
 	}
 	replied := make(chan response, 1)
 	go func() { replied <- f.do(f.request("POST", "/api/push", pushKey, okPush)) }()
@@ -278,10 +278,10 @@ func TestShutdownLetsARequestFinish(t *testing.T) {
 func TestShutdownGivesUpInTime(t *testing.T) {
 	f := newAdmin(t)
 	entered := make(chan struct{})
-	f.node.deliver = func(ctx context.Context, _ push.Target) (push.Receipt, error) {
+	f.node.Instead = func(ctx context.Context, _ delivery.Target) (delivery.Receipt, error) {
 		close(entered)
 		<-ctx.Done() // what Shutdown ends by giving up
-		return push.Receipt{}, fmt.Errorf("deliver: %w", ctx.Err())
+		return delivery.Receipt{}, fmt.Errorf("deliver: %w", ctx.Err())
 	}
 	replied := make(chan response, 1)
 	go func() { replied <- f.do(f.request("POST", "/api/push", pushKey, okPush)) }()
@@ -349,4 +349,26 @@ func BenchmarkPushToOneUser(b *testing.B) {
 		ctx.Response.Reset()
 		handle(&ctx)
 	}
+}
+
+// Until everything behind the door works, only what is about the process answers.
+func TestNothingIsAnsweredBeforeTheStart(t *testing.T) {
+	f := newAdmin(t)
+	f.started.Store(false)
+	push := func() response {
+		return f.do(f.request("POST", "/api/push", pushKey, `{"users":["alice"],"message":{}}`))
+	}
+	r := push()
+	wantReply(t, r, 503, "/readyz")
+	if r.Header.Get("Retry-After") == "" || len(f.node.Deliveries()) > 0 {
+		t.Errorf("a push before the start: headers %v", r.Header)
+	}
+	wantReply(t, f.do(f.request("GET", "/api/online", readKey, "")), 503, "starting")
+	wantReply(t, f.do(f.request("POST", "/api/push", "", `{}`)), 401, "")
+	wantReply(t, f.do(f.request("GET", "/no/such/path", adminKey, "")), 404, "")
+	for path, key := range map[string]string{"/healthz": "", "/version": "", "/metrics": readKey, "/docs": readKey, "/debug/pprof/heap": adminKey} {
+		wantReply(t, f.do(f.request("GET", path, key, "")), 200, "")
+	}
+	f.started.Store(true)
+	wantReply(t, push(), 200, `"sessions":2`)
 }

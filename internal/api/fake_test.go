@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +21,8 @@ import (
 	"pushd/internal/chat"
 	"pushd/internal/chat/chattest"
 	"pushd/internal/codec"
+	"pushd/internal/delivery/delivertest"
+	"pushd/internal/members"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
 )
@@ -32,43 +36,56 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// node is a fake of the push service's ports. Who is online is fixed: alice,
-// on web and ios.
+// node is a fake of the push service's ports: alice is online on web and ios, and
+// what it tells of her is fixed.
 type node struct {
-	deliver func(context.Context, push.Target) (push.Receipt, error)
-
-	mu     sync.Mutex
-	groups map[string][]string
+	*delivertest.Node
+	*push.MemoryGroups
+	online []string // users that AllOnline tells
 }
 
-func (n *node) Deliver(ctx context.Context, to push.Target, _ codec.Frame) (push.Receipt, error) {
-	if n.deliver != nil {
-		return n.deliver(ctx, to)
+// newNode has these sessions, or alice's.
+func newNode(sessions ...string) *node {
+	if len(sessions) == 0 {
+		sessions = []string{"alice/web", "alice/ios"}
 	}
-	var r push.Receipt
-	for _, u := range to.Users {
-		if u == "alice" {
-			r.Sessions, r.Users = 2, 1
-		} else {
-			r.Offline = append(r.Offline, u)
-		}
+	groups := push.NewMemoryGroups(2, 0)
+	n := &node{Node: delivertest.NewNode(groups, sessions...), MemoryGroups: groups}
+	for _, s := range sessions {
+		user, _, _ := strings.Cut(s, "/")
+		n.online = append(n.online, user)
 	}
-	return r, nil
+	n.online = slices.Compact(n.online)
+	return n
 }
 
-func (n *node) Counts() push.Counts {
+func (n *node) ports() push.Ports {
+	return push.Ports{Deliverer: n, Closer: n, Directory: n, Topics: n, Groups: n}
+}
+
+// chatPorts are a chat service's, with these sessions online.
+func chatPorts(store chat.Store, sessions ...string) chat.Ports {
+	groups := members.New(chat.NewMemberSource(store), members.Options{})
+	n := delivertest.NewNode(groups, sessions...)
+	return chat.Ports{Store: store, Deliverer: n, Members: groups, Presence: n}
+}
+
+func (n *node) Counts(context.Context) (push.Counts, error) {
 	return push.Counts{
 		Connections: 3, Sessions: 2, Users: 1, Platforms: map[string]int{"web": 1, "ios": 1},
 		Nodes: []push.NodeCounts{{Name: "n1", Connections: 3, Sessions: 2}},
-	}
+	}, nil
 }
 
-func (n *node) OnlineUsers(_ string, _ int, cursor string) ([]push.OnlineUser, string, error) {
+func (n *node) OnlineUsers(ctx context.Context, _ string, _ int, cursor string) ([]push.OnlineUser, string, error) {
 	if cursor == "bad" {
-		return nil, "", codec.Errorf(codec.CodeMalformed, "this cursor is none of ours")
+		return nil, "", codec.Errorf(codec.CodeMalformed, "the cursor is not one that this server gave")
 	}
-	return n.CheckUsers([]string{"alice"}), "next", nil
+	users, err := n.CheckUsers(ctx, []string{"alice"})
+	return users, "next", err
 }
+
+func (n *node) AllOnline(context.Context, int) ([]string, error) { return n.online, nil }
 
 func (n *node) UserSessions(_ context.Context, user string) ([]push.SessionInfo, error) {
 	if user != "alice" {
@@ -77,48 +94,13 @@ func (n *node) UserSessions(_ context.Context, user string) ([]push.SessionInfo,
 	return []push.SessionInfo{{Session: "s1", User: user, Platform: "web", Address: "192.0.2.1:5", Node: "n1", Since: 1, LastSeen: 2}}, nil
 }
 
-func (n *node) CheckUsers(users []string) []push.OnlineUser {
-	var on []push.OnlineUser
+func (n *node) CheckUsers(_ context.Context, users []string) (on []push.OnlineUser, err error) {
 	for _, u := range users {
-		if u == "alice" {
-			on = append(on, push.OnlineUser{User: u, Platforms: []string{"web", "ios"}})
+		if p := n.Platforms(u); len(p) > 0 {
+			on = append(on, push.OnlineUser{User: u, Platforms: p})
 		}
 	}
-	return on
-}
-
-func (n *node) Kick(context.Context, string, string, string, string) (int, error) { return 2, nil }
-func (n *node) Subscribe(context.Context, string, string) error                   { return nil }
-func (n *node) Unsubscribe(context.Context, string, string) error                 { return nil }
-func (n *node) Subscribers(string) int                                            { return 0 }
-
-func (n *node) SetGroup(_ context.Context, group string, users []string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if group == "one-too-many" {
-		return codec.Errorf(codec.CodeTooMany, "too many groups")
-	}
-	n.groups[group] = users
-	return nil
-}
-
-func (n *node) AddOnline(ctx context.Context, group string) (int, error) {
-	return 1, n.SetGroup(ctx, group, []string{"alice"})
-}
-
-func (n *node) Group(_ context.Context, group string) ([]string, bool, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	users, ok := n.groups[group]
-	return users, ok, nil
-}
-
-func (n *node) DeleteGroup(ctx context.Context, group string) (bool, error) {
-	_, ok, err := n.Group(ctx, group)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.groups, group)
-	return ok, err
+	return on, nil
 }
 
 // syncBuffer is a log that a test reads while the server writes.
@@ -159,13 +141,15 @@ type fixture struct {
 	addr    string
 	client  *http.Client
 
+	started atomic.Bool
+
 	mu    sync.Mutex
 	ready error
 }
 
 func newAdmin(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{t: t, node: &node{groups: map[string][]string{}}, metrics: metrics.New(1), log: &syncBuffer{}}
+	f := &fixture{t: t, node: newNode(), metrics: metrics.New(1), log: &syncBuffer{}}
 	platforms, err := account.NewPlatforms(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -182,9 +166,10 @@ func newAdmin(t testing.TB) *fixture {
 	if _, measuring := t.(*testing.B); measuring {
 		log = slog.New(slog.DiscardHandler)
 	}
+	f.started.Store(true)
 	f.store = chattest.NewStore()
-	f.chat = chat.New(chat.Ports{Store: f.store, Deliverer: chattest.NewNode("alice/web")}, chat.Options{})
-	service := push.New(push.Ports{Deliverer: f.node, Directory: f.node, Topics: f.node, Groups: f.node}, platforms, push.Options{Log: log})
+	f.chat = chat.New(chatPorts(f.store, "alice/web"), chat.Options{})
+	service := push.New(f.node.ports(), platforms, push.Options{Log: log})
 	f.files = newFiles(t)
 	f.admin = api.NewAdmin(service, keys, f.metrics, api.AdminOptions{
 		Ready: func() error {
@@ -192,6 +177,7 @@ func newAdmin(t testing.TB) *fixture {
 			defer f.mu.Unlock()
 			return f.ready
 		},
+		Started:     f.started.Load,
 		Check:       func(context.Context) (bool, error) { return true, nil },
 		Services:    api.Services{Account: newAccounts(t, account.Options{Log: log}).Service, Chat: f.chat, Files: f.files.service},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},

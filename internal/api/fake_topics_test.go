@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
 
@@ -11,15 +12,15 @@ import (
 
 func (n *node) Remembers(topic string) bool { return topic == "room" }
 
-func (n *node) Publish(context.Context, string, string, codec.Stamp) (push.Receipt, push.Position, error) {
-	return push.Receipt{Sessions: 1, Users: 1}, push.Position{Offset: 3, Epoch: "e1"}, nil
+func (n *node) Publish(context.Context, string, string, codec.Stamp) (delivery.Receipt, push.Position, error) {
+	return delivery.Receipt{Sessions: 1, Users: 1}, push.Position{Offset: 3, Epoch: "e1"}, nil
 }
 
 func (n *node) Join(context.Context, string, string, *push.Position, int) (push.Past, error) {
 	return push.Past{}, nil
 }
 
-func (n *node) History(_ string, after *uint64, _, _ int) push.Past {
+func (n *node) History(_ context.Context, _ string, after *uint64, _, _ int) (push.Past, error) {
 	p := push.Past{Position: push.Position{Offset: 2, Epoch: "e1"}, First: 1}
 	if after != nil {
 		p.After = *after
@@ -27,14 +28,16 @@ func (n *node) History(_ string, after *uint64, _, _ int) push.Past {
 	for range 2 - p.After {
 		p.Frames = append(p.Frames, codec.NewFrame([]byte(`{"Module":"push","Action":"Message","Data":{}}`)))
 	}
-	return p
+	return p, nil
 }
 
-func (n *node) Roster(string, int, string) (push.Roster, error) { return push.Roster{}, nil }
-func (n *node) TopicChanges() []push.TopicChange                { return nil }
+func (n *node) Roster(context.Context, string, int, string) (push.Roster, error) {
+	return push.Roster{}, nil
+}
+func (n *node) TopicChanges() []push.TopicChange { return nil }
 
-func (n *node) ListTopics(limit int, _ string) ([]push.TopicCount, string) {
-	return []push.TopicCount{{Topic: "room", Subscribers: limit}}, ""
+func (n *node) ListTopics(_ context.Context, limit int, _ string) ([]push.TopicCount, string, error) {
+	return []push.TopicCount{{Topic: "room", Subscribers: limit}}, "", nil
 }
 
 func (n *node) TopicUsers(context.Context, string) ([]push.OnlineUser, error) {

@@ -21,8 +21,8 @@ import (
 	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/offline"
-	"pushd/internal/push"
 )
 
 func document(t *testing.T, description []byte) *openapi3.T {
@@ -100,7 +100,7 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	cases := []described{
 		{
 			name: "push", method: "POST", path: "/api/push", key: pushKey, status: 200, says: `"offline":["bob"]`,
-			body: `{"users":["alice","bob"],"groups":["g"],"topics":["news"],"sessions":["s1"],"platforms":["web","3",1],"message":{"text":"hi"},"durable":false,"ttl":30,"idempotency_key":"k1"}`,
+			body: `{"users":["alice","bob"],"groups":["g"],"topics":["news"],"sessions":["alice/web"],"platforms":["web","3",1],"message":{"text":"hi"},"durable":false,"ttl":30,"idempotency_key":"k1"}`,
 		},
 		{name: "push again", method: "POST", path: "/api/push", key: pushKey, status: 200, body: `{"users":["alice"],"message":{},"idempotency_key":"k2"}`},
 		{name: "push conflict", method: "POST", path: "/api/push", key: pushKey, status: 409, says: "idempotency_key", body: `{"users":["bob"],"message":{},"idempotency_key":"k2"}`},
@@ -155,8 +155,8 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "check none", method: "POST", path: "/api/online/check", key: readKey, malformed: true, status: 400, body: `{"users":[]}`},
 		{name: "check too many", method: "POST", path: "/api/online/check", key: readKey, malformed: true, status: 413, body: `{"users":["a"` + strings.Repeat(`,"a"`, 10_000) + `]}`},
 
-		{name: "kick", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":2}`, body: `{"user":"alice","platform":1,"reason":"bye"}`},
-		{name: "kick a session", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":2}`, body: `{"session":"s1"}`},
+		{name: "kick", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":1}`, body: `{"user":"alice","platform":1,"reason":"bye"}`},
+		{name: "kick a session", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":1}`, body: `{"session":"alice/ios"}`},
 		{name: "kick nobody", method: "POST", path: "/api/kick", key: adminKey, status: 400, says: "nobody", body: `{}`},
 		{name: "kick with another scope", method: "POST", path: "/api/kick", key: pushKey, status: 403, body: `{"user":"alice"}`},
 
@@ -238,20 +238,21 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "symbol", method: "GET", path: "/debug/pprof/symbol?0x1", key: adminKey, status: 200, says: "num_symbols"},
 	}
 
-	f.node.deliver = func(ctx context.Context, to push.Target) (push.Receipt, error) {
+	fake := newNode()
+	f.node.Instead = func(ctx context.Context, to delivery.Target) (delivery.Receipt, error) {
 		if len(to.Users) > 0 {
 			switch to.Users[0] {
 			case "busy":
-				return push.Receipt{}, codec.Errorf(codec.CodeTooMany, "too many pushes")
+				return delivery.Receipt{}, codec.Errorf(codec.CodeTooMany, "too many pushes")
 			case "full":
-				return push.Receipt{}, codec.Errorf(codec.CodeUnavailable, "an event loop is full")
+				return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "an event loop is full")
 			case "fault":
-				return push.Receipt{}, errors.New("internal detail")
+				return delivery.Receipt{}, errors.New("internal detail")
 			case "panic":
 				panic("boom")
 			}
 		}
-		return (&node{}).Deliver(ctx, to, nil)
+		return fake.Deliver(ctx, to, codec.NewFrame([]byte("{}")))
 	}
 	v := newValidator(t, api.AdminOpenAPI)
 	sent := ""

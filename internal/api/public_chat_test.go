@@ -26,7 +26,7 @@ func (names) Verify(token string) (account.Claims, error) {
 // public_chat.yaml has it.
 func TestChatOverHTTP(t *testing.T) {
 	store := chattest.NewStore()
-	services := api.Services{Chat: chat.New(chat.Ports{Store: store, Deliverer: chattest.NewNode()}, chat.Options{})}
+	services := api.Services{Chat: chat.New(chatPorts(store), chat.Options{})}
 	addr, client := newPublic(t, api.PublicOptions{Services: services, Users: names{}})
 	f := &fixture{t: t, addr: addr, client: client}
 	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team", Owner: "alice"}, []string{"bob"}, 0, 0); err != nil {

@@ -9,7 +9,6 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/api"
 	"pushd/internal/chat"
-	"pushd/internal/chat/chattest"
 	"pushd/internal/chat/permissiontest"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
@@ -24,7 +23,7 @@ type groupDoors struct {
 
 func newGroupDoors(t *testing.T) *groupDoors {
 	t.Helper()
-	service := chat.New(chat.Ports{Store: storetest.Open(t, storetest.SQLite), Deliverer: chattest.NewNode()}, chat.Options{})
+	service := chat.New(chatPorts(storetest.Open(t, storetest.SQLite)), chat.Options{})
 	d := &groupDoors{services: api.Services{Chat: service}, public: &fixture{t: t}, admin: &fixture{t: t}}
 	d.public.addr, d.public.client = newPublic(t, api.PublicOptions{Services: d.services, Users: names{}})
 
@@ -40,9 +39,10 @@ func newGroupDoors(t *testing.T) *groupDoors {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{}
-	groups := chat.NewPushGroups(service, func(int) ([]string, error) { return []string{"anna", "bert"}, nil })
-	pushes := push.New(push.Ports{Deliverer: n, Directory: n, Topics: n, Groups: groups}, platforms, push.Options{})
+	n := newNode("anna/web", "bert/web")
+	ports := n.ports()
+	ports.Groups = chat.NewPushGroups(service)
+	pushes := push.New(ports, platforms, push.Options{})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

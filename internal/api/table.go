@@ -20,6 +20,7 @@ type route struct {
 	handle       handler
 	open         bool // needs no credentials
 	logged       bool // at Info; what monitors ask every few seconds is not
+	process      bool // is about the process itself, and answers before the server has started
 
 	timeout time.Duration // of the work, and of a body that it streams; requestTimeout if 0
 	// link tells whose request it is when no Authorization header does; no other way

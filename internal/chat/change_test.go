@@ -46,7 +46,6 @@ func TestEditIsNotToldToWhoCameLater(t *testing.T) {
 	w.store.SetGroup("team", func(_ *chat.GroupInfo, members map[string]*chat.Member, maxSeq uint64) {
 		members["cyd"] = &chat.Member{User: "cyd", Role: chat.RoleMember, JoinSeq: maxSeq}
 	})
-	w.node.JoinGroup("team", "cyd")
 	w.drop()
 	ok(w.Edit(t.Context(), as("bob"), chat.EditRequest{ID: rep.ID, Body: chat.Body{Type: "text", Text: "secret as well"}}))(t)
 	w.wantGot("alice/web", "chat.Edited 1 bob secret as well")

@@ -82,9 +82,9 @@ func (s *Service) tellFriends(ctx context.Context, a actor, action, user, other,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
 	e := FriendEvent{User: user, By: user, Text: text, Time: s.now()}
-	s.pushUsers(ctx, "friend", action, e, "", other)
+	s.pushUsers(ctx, "", "friend", action, e, "", other)
 	e.User = other
-	s.pushUsers(ctx, "friend", action, e, a.Session, user)
+	s.pushUsers(ctx, "", "friend", action, e, a.Session, user)
 }
 
 // FriendRequest asks another user to be friends; when he has asked already, both
@@ -180,7 +180,7 @@ func (s *Service) FriendRemark(ctx context.Context, id account.Identity, r Frien
 // devices.
 func (s *Service) tellSelf(ctx context.Context, a actor, user string, f Friend) {
 	e := FriendEvent{User: f.User, By: user, Friend: &f, Time: s.now()}
-	s.pushUsers(context.WithoutCancel(ctx), "friend", "Changed", e, a.Session, user)
+	s.pushUsers(context.WithoutCancel(ctx), "", "friend", "Changed", e, a.Session, user)
 }
 
 // FriendBlock blocks a user or ends that. He isn't told. A request between the two

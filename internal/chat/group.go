@@ -7,6 +7,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // GroupCreateRequest describes a new group. A user who makes one owns it; a
@@ -223,25 +224,22 @@ func (s *Service) GroupDismiss(ctx context.Context, id account.Identity, r Group
 }
 
 func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
-	if err := s.LoadGroup(ctx, g.ID); err != nil {
-		s.untoldOf(g.Conv, err) // which is no reason to keep it
-	}
 	frame, err := codec.Push("group", "Dismissed", GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User})
 	if err != nil {
 		return err
 	}
-	done, err := s.turns.take(ctx, g.ID)
+	users, err := s.store.MemberIDs(ctx, g.ID) // afterwards nobody knows who was in
 	if err != nil {
 		return err
 	}
-	defer done()
-	err = s.store.DismissGroup(ctx, g.ID)
-	if err == nil {
-		// The live copy is the last that knows who was in.
-		if e := s.deliver.ToGroup(context.WithoutCancel(ctx), g.ID, by.Session, frame); e != nil {
-			s.untoldOf(g.Conv, e)
-		}
+	err = s.changeMembers(g.ID, func() (joined, left []string, err error) {
+		return nil, users, s.store.DismissGroup(ctx, g.ID)
+	})
+	if err != nil {
+		return err
 	}
-	s.deliver.ForgetGroup(g.ID)
-	return err
+	if err := s.deliverTo(context.WithoutCancel(ctx), g.Conv, delivery.Target{Users: users, Except: by.Session}, frame); err != nil {
+		s.untoldOf(g.Conv, err)
+	}
+	return nil
 }

@@ -83,7 +83,7 @@ func (s *Service) GroupJoin(ctx context.Context, id account.Identity, r GroupJoi
 		s.untoldOf(p.group.Conv, err)
 	case len(admins) > 0:
 		e := GroupEvent{Group: r.Group, Conv: p.group.Conv, User: ask.User, Text: ask.Text, Time: ask.Time}
-		s.pushUsers(ctx, "group", "Requested", e, "", admins...)
+		s.pushUsers(ctx, "", "group", "Requested", e, "", admins...)
 	}
 	return rep, nil
 }
@@ -94,7 +94,7 @@ func (s *Service) addMembers(ctx context.Context, p place, users []string) (adde
 	if p.backend {
 		in = 0
 	}
-	err = s.changeMembers(ctx, p.group.ID, func() ([]string, []string, error) {
+	err = s.changeMembers(p.group.ID, func() ([]string, []string, error) {
 		added, err = s.store.AddMembers(ctx, p.group.ID, users, in, s.now())
 		return added, nil, err
 	})
@@ -125,7 +125,7 @@ func (s *Service) GroupAnswer(ctx context.Context, id account.Identity, r GroupA
 	}
 	var was bool
 	var joined []string
-	err = s.changeMembers(ctx, r.Group, func() ([]string, []string, error) {
+	err = s.changeMembers(r.Group, func() ([]string, []string, error) {
 		var added bool
 		was, added, err = s.store.AnswerJoin(ctx, r.Group, r.User, r.Accept, s.opts.GroupsIn, s.now())
 		if added {
@@ -140,7 +140,7 @@ func (s *Service) GroupAnswer(ctx context.Context, id account.Identity, r GroupA
 		return struct{}{}, codec.Errorf(codec.CodeNotFound, "no request of %.128s waits for an answer in this group", r.User)
 	}
 	if !r.Accept {
-		s.pushUsers(ctx, "group", "Refused", GroupEvent{Group: r.Group, Conv: p.group.Conv, By: p.User}, "", r.User)
+		s.pushUsers(ctx, "", "group", "Refused", GroupEvent{Group: r.Group, Conv: p.group.Conv, By: p.User}, "", r.User)
 	}
 	s.tellJoined(ctx, p.actor, p.group, joined)
 	return struct{}{}, nil
@@ -218,7 +218,7 @@ func (s *Service) GroupLeave(ctx context.Context, id account.Identity, r GroupRe
 
 // removeMembers takes out those below a role and tells them and the group.
 func (s *Service) removeMembers(ctx context.Context, p place, users []string, below Role) (removed []string, err error) {
-	err = s.changeMembers(ctx, p.group.ID, func() ([]string, []string, error) {
+	err = s.changeMembers(p.group.ID, func() ([]string, []string, error) {
 		removed, err = s.store.RemoveMembers(ctx, p.group.ID, users, below)
 		return nil, removed, err
 	})

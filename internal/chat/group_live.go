@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // Events of notices.
@@ -38,25 +39,17 @@ type GroupEvent struct {
 	Time   int64      `json:"time,omitempty"`   // Requested: Unix milliseconds
 }
 
-// changeMembers makes a change in the group's turn and follows it in the live copy.
-func (s *Service) changeMembers(ctx context.Context, group string, change func() (joined, left []string, err error)) error {
-	done, err := s.turns.take(ctx, group)
-	if err != nil {
-		return err
-	}
-	defer done()
+// changeMembers makes a change of a group's members, and tells those who hold them.
+func (s *Service) changeMembers(group string, change func() (joined, left []string, err error)) error {
 	joined, left, err := change()
 	switch {
 	case err == nil:
-		if len(left) > 0 {
-			s.deliver.LeaveGroup(group, left...)
-		}
-		if len(joined) > 0 {
-			s.deliver.JoinGroup(group, joined...)
+		if len(joined)+len(left) > 0 {
+			s.members.MembersChanged(delivery.MemberChange{Group: group, Joined: joined, Left: left})
 		}
 	case codec.AsError(err).Code >= codec.CodeInternal:
 		// It may have been done all the same: who sends next reads the members again.
-		s.deliver.ForgetGroup(group)
+		s.members.MembersChanged(delivery.MemberChange{Group: group})
 	}
 	return err
 }
@@ -88,7 +81,7 @@ func (s *Service) tellLeft(ctx context.Context, by actor, g GroupInfo, users []s
 		// Each is told of himself: a long list would leave out those at its end.
 		own := e
 		own.Users, own.Count = []string{u}, 1
-		s.pushUsers(ctx, "group", "Left", own, by.Session, u)
+		s.pushUsers(ctx, g.Conv, "group", "Left", own, by.Session, u)
 	}
 	s.appendNotice(ctx, g, Notice{e.Event, some(users), len(users), by.User})
 }
@@ -121,7 +114,7 @@ func (s *Service) appendNotice(ctx context.Context, g GroupInfo, n Notice) {
 		if err != nil {
 			return err
 		}
-		return s.reachGroup(ctx, g.ID, "", frame)
+		return s.deliverTo(ctx, g.Conv, audience(g.Conv), frame)
 	}()
 	if err != nil {
 		s.untoldOf(g.Conv, err)
@@ -131,17 +124,19 @@ func (s *Service) appendNotice(ctx context.Context, g GroupInfo, n Notice) {
 func (s *Service) pushGroup(ctx context.Context, action string, e GroupEvent, except string) {
 	frame, err := codec.Push("group", action, e)
 	if err == nil {
-		err = s.reachGroup(ctx, e.Group, except, frame)
+		err = s.deliverTo(ctx, e.Conv, delivery.Target{Groups: []string{e.Group}, Except: except}, frame)
 	}
 	if err != nil {
 		s.untoldOf(e.Conv, err)
 	}
 }
 
-func (s *Service) pushUsers(ctx context.Context, module, action string, data any, except string, users ...string) {
+// pushUsers pushes to every session of some users, except one. conv is what it is
+// about, "" for no conversation.
+func (s *Service) pushUsers(ctx context.Context, conv, module, action string, data any, except string, users ...string) {
 	frame, err := codec.Push(module, action, data)
 	if err == nil {
-		_, err = s.deliver.ToUsers(ctx, users, except, frame)
+		err = s.deliverTo(ctx, conv, delivery.Target{Users: users, Except: except}, frame)
 	}
 	if err != nil {
 		s.untoldOf(users[0], err)
@@ -167,7 +162,7 @@ func (s *Service) Deleting(ctx context.Context, user string) (deleted func(), er
 	}
 	return func() {
 		for _, g := range groups {
-			s.deliver.ForgetGroup(g)
+			s.members.MembersChanged(delivery.MemberChange{Group: g})
 		}
 	}, nil
 }

@@ -10,14 +10,10 @@ import (
 // to be pushed to. It implements push.Groups, whose service has checked who asks.
 type PushGroups struct {
 	service *Service
-	online  func(most int) ([]string, error)
 }
 
-// NewPushGroups makes it. online lists every user that is online; its error says
-// that there are more than most.
-func NewPushGroups(s *Service, online func(most int) ([]string, error)) *PushGroups {
-	return &PushGroups{s, online}
-}
+// NewPushGroups makes it.
+func NewPushGroups(s *Service) *PushGroups { return &PushGroups{s} }
 
 var backend = actor{backend: true}
 
@@ -42,7 +38,7 @@ func (g *PushGroups) SetGroup(ctx context.Context, group string, users []string)
 		return err
 	}
 	var added, removed []string
-	err = s.changeMembers(ctx, group, func() ([]string, []string, error) {
+	err = s.changeMembers(group, func() ([]string, []string, error) {
 		added, removed, err = s.store.SetMembers(ctx, group, users, s.now())
 		return added, removed, err
 	})
@@ -54,13 +50,9 @@ func (g *PushGroups) SetGroup(ctx context.Context, group string, users []string)
 	return nil
 }
 
-// AddOnline implements push.Groups.
-func (g *PushGroups) AddOnline(ctx context.Context, group string) (size int, err error) {
+// AddMembers implements push.Groups.
+func (g *PushGroups) AddMembers(ctx context.Context, group string, users []string) (size int, err error) {
 	s := g.service
-	users, err := g.online(max(s.opts.MaxGroup, MaxBackendGroup))
-	if err != nil {
-		return 0, err
-	}
 	info, err := s.store.Group(ctx, group)
 	if missing(err) {
 		if info, err = g.create(ctx, group, users); !conflicts(err) {

@@ -15,12 +15,7 @@ var _ push.Groups = (*chat.PushGroups)(nil)
 func TestPushGroups(t *testing.T) {
 	online := []string{"anna", "bert"}
 	p := newPeople(t, chat.Options{}, "mia/web", "anna/web")
-	g := chat.NewPushGroups(p.Service, func(most int) ([]string, error) {
-		if len(online) > most {
-			return nil, codec.Errorf(codec.CodeTooMany, "too many")
-		}
-		return online, nil
-	})
+	g := chat.NewPushGroups(p.Service)
 	ctx := t.Context()
 	want := func(users ...string) {
 		t.Helper()
@@ -51,16 +46,19 @@ func TestPushGroups(t *testing.T) {
 	p.wantNotices("joined moe 1 ", "removed mia 1 ")
 	p.wantPushes("mia/web", `group.Left {"group":"team","conv":"g:team","users":["mia"],"count":1,"event":"removed"}`)
 
-	if n, err := g.AddOnline(ctx, "team"); n != 4 || err != nil {
+	if n, err := g.AddMembers(ctx, "team", online); n != 4 || err != nil {
 		t.Errorf("with those online: %d %v", n, err)
 	}
 	want("anna", "bert", "mike", "moe")
-	if n, err := g.AddOnline(ctx, "tonight"); n != 2 || err != nil {
+	if n, err := g.AddMembers(ctx, "tonight", online); n != 2 || err != nil {
 		t.Errorf("a new one of those online: %d %v", n, err)
 	}
-	online = make([]string, chat.MaxBackendGroup+1)
-	if _, err := g.AddOnline(ctx, "tonight"); codec.AsError(err).Code != 429 {
-		t.Errorf("too many online: %v", err)
+	crowd := make([]string, chat.MaxBackendGroup+1)
+	for i := range crowd {
+		crowd[i] = fmt.Sprint("u", i)
+	}
+	if _, err := g.AddMembers(ctx, "tonight", crowd); codec.AsError(err).Code != 429 {
+		t.Errorf("too many members: %v", err)
 	}
 
 	if was, err := g.DeleteGroup(ctx, "team"); !was || err != nil {

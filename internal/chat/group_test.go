@@ -11,6 +11,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 func TestGroupCreate(t *testing.T) {
@@ -229,8 +230,8 @@ func TestGroupChangesAreTold(t *testing.T) {
 	wantCode(t, err, 403, "only the owner")
 	ok(p.GroupDismiss(ctx, as("mia"), chat.GroupRef{Group: "team"}))(t)
 	p.wantPushes("mike/web", `group.Dismissed {"group":"team","conv":"g:team","by":"mia"}`)
-	if p.node.Loaded("team") {
-		t.Error("the live copy of a dismissed group is held")
+	if n := p.groups.Groups(); n != 0 {
+		t.Error("the members of a dismissed group are held")
 	}
 	_, err = p.GroupInfo(ctx, as("mike"), chat.GroupRef{Group: "team"})
 	wantCode(t, err, 404, "no group team")
@@ -285,7 +286,9 @@ func TestWhatCantBeToldIsDone(t *testing.T) {
 	p := newPeople(t, chat.Options{}, "olga/web")
 	ctx := t.Context()
 	p.team(chat.JoinOpen)
-	p.node.Lose = func() error { return errors.New("the loops are full") }
+	p.node.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+		return delivery.Receipt{}, errors.New("the loops are full")
+	}
 	ok(p.GroupJoin(ctx, as("zoe"), chat.GroupJoinRequest{Group: "team"}))(t)
 	p.wantMembers("adam", "mia", "mike", "olga", "zoe")
 	if !strings.Contains(p.log.String(), "the loops are full") {
@@ -308,10 +311,9 @@ func TestAChangeThatMayHaveHappened(t *testing.T) {
 	p := newPeople(t, chat.Options{}, "olga/web", "mia/web")
 	p.team(chat.JoinOpen)
 	ctx := t.Context()
-	s := chat.New(chat.Ports{Store: unsure{p.store}, Deliverer: p.node}, chat.Options{})
-	if err := s.LoadGroup(ctx, "team"); err != nil {
-		t.Fatal(err)
-	}
+	s := chat.New(p.ports(unsure{p.store}), chat.Options{})
+	ok(s.Send(ctx, as("olga"), text("group:team", "hello")))(t)
+	p.quiet()
 	_, err := s.GroupRemove(ctx, admin, chat.GroupRemoveRequest{Group: "team", User: "mia"})
 	wantCode(t, err, 503, "went away")
 	p.quiet()

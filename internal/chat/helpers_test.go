@@ -17,6 +17,8 @@ import (
 	"pushd/internal/chat"
 	"pushd/internal/chat/chattest"
 	"pushd/internal/codec"
+	"pushd/internal/delivery/delivertest"
+	"pushd/internal/members"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,11 +26,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a service on a store in memory and a node on paper.
 type world struct {
 	*chat.Service
-	t     *testing.T
-	store *chattest.Store
-	node  *chattest.Node
-	log   bytes.Buffer
-	clock time.Time
+	t      *testing.T
+	store  *chattest.Store
+	groups *members.Cache
+	node   *delivertest.Node
+	log    bytes.Buffer
+	clock  time.Time
 
 	mu     sync.Mutex
 	missed []string // "user seq"
@@ -92,13 +95,15 @@ func (w *world) taken(list *[]string) string {
 // newWorld has alice on two devices, bob on one, cyd and dan, and eve, who is away.
 func newWorld(t *testing.T, o chat.Options) *world {
 	t.Helper()
+	store := chattest.NewStore()
+	groups := members.New(chat.NewMemberSource(store), members.Options{})
 	w := &world{
-		t: t, store: chattest.NewStore(), clock: time.UnixMilli(1793000000000),
-		node: chattest.NewNode("alice/web", "alice/ios", "bob/web", "cyd/web", "dan/web"),
+		t: t, store: store, groups: groups, clock: time.UnixMilli(1793000000000),
+		node: delivertest.NewNode(groups, "alice/web", "alice/ios", "bob/web", "cyd/web", "dan/web"),
 	}
 	o.Clock = func() time.Time { return w.clock }
 	o.Log = slog.New(slog.NewTextHandler(&w.log, nil))
-	w.Service = chat.New(chat.Ports{Store: w.store, Deliverer: w.node, Hooks: hooks{w}, Offline: offline{w}, Bots: bots{w}}, o)
+	w.Service = chat.New(chat.Ports{Store: w.store, Deliverer: w.node, Members: w.groups, Presence: w.node, Hooks: hooks{w}, Offline: offline{w}, Bots: bots{w}}, o)
 	return w
 }
 

@@ -91,7 +91,11 @@ func (s *Service) tellMissed(ctx context.Context, group string, messages []Messa
 		}
 		return
 	}
-	online := s.deliver.Online(members)
+	online, err := s.presence.Online(ctx, members)
+	if err != nil {
+		s.untoldOf(GroupKey(group), err)
+		return
+	}
 	slices.Sort(online)
 	away := slices.DeleteFunc(members, func(u string) bool {
 		_, on := slices.BinarySearch(online, u)

@@ -12,7 +12,8 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
-	"pushd/internal/chat/chattest"
+	"pushd/internal/delivery/delivertest"
+	"pushd/internal/members"
 	"pushd/internal/store"
 	"pushd/internal/store/storetest"
 )
@@ -20,20 +21,27 @@ import (
 // people is a service on groups and friends in SQLite, and a node on paper.
 type people struct {
 	*chat.Service
-	t     *testing.T
-	store *store.Store
-	node  *chattest.Node
-	log   *strings.Builder
+	t      *testing.T
+	store  *store.Store
+	node   *delivertest.Node
+	groups *members.Cache
+	log    *strings.Builder
 }
 
 func newPeople(t *testing.T, o chat.Options, sessions ...string) *people {
 	t.Helper()
 	s := storetest.Open(t, storetest.SQLite)
-	p := &people{t: t, store: s, node: chattest.NewNode(sessions...), log: &strings.Builder{}}
+	groups := members.New(chat.NewMemberSource(s), members.Options{})
+	p := &people{t: t, store: s, node: delivertest.NewNode(groups, sessions...), groups: groups, log: &strings.Builder{}}
 	o.Clock = func() time.Time { return time.UnixMilli(1793000000000) }
 	o.Log = slog.New(slog.NewTextHandler(p.log, nil))
-	p.Service = chat.New(chat.Ports{Store: p.store, Deliverer: p.node}, o)
+	p.Service = chat.New(p.ports(p.store), o)
 	return p
+}
+
+// ports are those of a service on another view of the store.
+func (p *people) ports(store chat.Store) chat.Ports {
+	return chat.Ports{Store: store, Deliverer: p.node, Members: p.groups, Presence: p.node}
 }
 
 // team makes the group "team" of olga, who owns it, of adam, its admin, and of mia

@@ -1,10 +1,6 @@
 package chat
 
-import (
-	"context"
-
-	"pushd/internal/codec"
-)
+import "context"
 
 // Draft is a message before it has a seq.
 type Draft struct {
@@ -158,33 +154,9 @@ type Marks interface {
 	Readers(ctx context.Context, conv string, seq uint64, read bool, limit int, cursor string) (users []string, next string, total int, err error)
 }
 
-// Deliverer queues prebuilt frames for sessions that are online; it never
-// blocks on a client. *gateway.Gateway is one.
-type Deliverer interface {
-	LiveGroups
-
-	// ToUsers reaches every session of the users, except one ("" is none), and tells
-	// which users have none.
-	ToUsers(ctx context.Context, users []string, except string, f codec.Frame) (offline []string, err error)
-	// ToOneDevice reaches the user's most recently active session alone; which is "" when
-	// he has none.
-	ToOneDevice(ctx context.Context, user string, f codec.Frame) (session string, err error)
-	// ToGroup reaches every session of a group that LoadGroup was called for.
-	ToGroup(ctx context.Context, group, except string, f codec.Frame) error
-	ToEveryone(ctx context.Context, f codec.Frame) error
-	// Online tells which of the users are.
-	Online(users []string) []string
-}
-
-// LiveGroups are the live copies of groups' members, by which ToGroup fans out.
-type LiveGroups interface {
-	// Loaded is false for a group not loaded yet, or forgotten because there are too
-	// many. LoadGroup loads it if it isn't; read tells all members, as of now, and who
-	// joins or leaves meanwhile is not lost. Joins and leaves of one group are told in
-	// the order in which they were committed.
-	Loaded(group string) bool
-	LoadGroup(ctx context.Context, group string, read func() ([]string, error)) error
-	JoinGroup(group string, users ...string)
-	LeaveGroup(group string, users ...string)
-	ForgetGroup(group string)
+// Presence answers who is online, on all nodes.
+type Presence interface {
+	// Online tells which of the users are. 503 (temporary) when a node that has to be
+	// asked doesn't answer before ctx is done.
+	Online(ctx context.Context, users []string) ([]string, error)
 }

@@ -300,8 +300,13 @@ func (s *Service) Keep(ctx context.Context, id account.Identity, to string, data
 	switch {
 	case kind == KindGroup:
 		s.wake(m, a)
-	case kind == KindNotice && s.offline != nil && len(s.deliver.Online([]string{a})) == 0:
-		s.offline.Missed(m, []string{a})
+	case kind == KindNotice && s.offline != nil:
+		online, err := s.presence.Online(ctx, []string{a})
+		if err != nil {
+			s.untoldOf(m.Conv, err)
+		} else if len(online) == 0 {
+			s.offline.Missed(m, []string{a})
+		}
 	}
 	return f, nil
 }

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 func TestSendSingle(t *testing.T) {
@@ -124,9 +126,11 @@ func TestSendRefuses(t *testing.T) {
 // TestSendIsDoneWhenDeliveryIsNot: what is committed is answered as sent.
 func TestSendIsDoneWhenDeliveryIsNot(t *testing.T) {
 	w := newWorld(t, chat.Options{})
-	w.node.Lose = func() error { return codec.Errorf(codec.CodeUnavailable, "busy") }
+	w.node.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+		return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "busy")
+	}
 	w.say("alice", "user:bob", "hi")
-	w.node.Lose = nil
+	w.node.Instead = nil
 	rep := ok(w.Sync(t.Context(), as("bob"), chat.SyncRequest{}))(t)
 	if len(rep.Conversations) != 1 || rep.Conversations[0].Messages[0].Text != "hi" {
 		t.Errorf("%+v", rep)
@@ -146,18 +150,20 @@ func TestSendGroup(t *testing.T) {
 	w.wantGot("bob/web", "chat.Message 2 alice two")
 	w.wantGot("cyd/web", "chat.Message 1 bob one, chat.Message 2 alice two")
 	w.wantGot("dan/web", "")
-	if n := w.node.Loads(); n != 1 {
-		t.Errorf("loaded %d times", n)
+	// Its members are read once, and again when they may have changed.
+	reads := 0
+	w.store.Fail = func(op string) error {
+		if op == "MemberIDs" {
+			reads++
+		}
+		return nil
 	}
-	// Joining and leaving is followed, and what was forgotten is loaded again.
-	w.node.LeaveGroup("team", "cyd")
 	w.say("alice", "group:team", "three")
-	w.wantGot("cyd/web", "")
-	w.node.ForgetGroup("team")
+	w.groups.MembersChanged(delivery.MemberChange{Group: "team"})
 	w.say("alice", "group:team", "four")
-	w.wantGot("cyd/web", "chat.Message 4 alice four")
-	if err := w.LoadGroups(t.Context(), []string{"none", "team"}); err != nil {
-		t.Error(err)
+	w.wantGot("cyd/web", "chat.Message 3 alice three, chat.Message 4 alice four")
+	if reads != 1 {
+		t.Errorf("members were read %d times, want once", reads)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+
+	"pushd/internal/delivery"
 )
 
 // Hooks let a backend take part in sending.
@@ -32,10 +34,12 @@ type Bots interface {
 	Said(m Message, name string)
 }
 
-// Ports are what the service needs. Store and Deliverer are required.
+// Ports are what the service needs. The first four are required.
 type Ports struct {
 	Store     Store
-	Deliverer Deliverer
+	Deliverer delivery.Deliverer
+	Members   delivery.MemberCache // by which groups are delivered to
+	Presence  Presence
 	Hooks     Hooks   // none if nil
 	Offline   Offline // nobody is told if nil
 	Bots      Bots    // there are none if nil
@@ -60,16 +64,17 @@ type Options struct {
 
 // Service is the chat service. Its methods may be called from any goroutine.
 type Service struct {
-	store   Store
-	deliver Deliverer
-	hooks   Hooks
-	offline Offline
-	bots    Bots
-	files   Files
-	opts    Options
-	log     *slog.Logger
-	ids     *ulid.LockedMonotonicReader
-	turns   *turns // whose turn it is to change a group's members
+	store    Store
+	deliver  delivery.Deliverer
+	members  delivery.MemberCache
+	presence Presence
+	hooks    Hooks
+	offline  Offline
+	bots     Bots
+	files    Files
+	opts     Options
+	log      *slog.Logger
+	ids      *ulid.LockedMonotonicReader
 
 	missed  *missed
 	alone   *alone
@@ -112,8 +117,7 @@ func New(p Ports, o Options) *Service {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		store: p.Store, deliver: p.Deliverer, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, files: p.Files, opts: o, log: o.Log,
-		turns:  newTurns(),
+		store: p.Store, deliver: p.Deliverer, members: p.Members, presence: p.Presence, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, files: p.Files, opts: o, log: o.Log,
 		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 		missed: newMissed(), alone: newAlone(), writing: newTyping(),
 	}

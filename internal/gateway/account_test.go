@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"pushd/internal/account"
-	"pushd/internal/gateway"
+	"pushd/internal/delivery"
 	"pushd/internal/store/storetest"
 )
 
@@ -23,8 +23,8 @@ func (l logins) Renewing(ctx context.Context, id account.Identity) (int, error) 
 }
 func (l logins) Left(id account.Identity, _ string) { l.Service.Left(id) }
 
-// members are two nodes with accounts on one database.
-type members struct {
+// tokenUsers are two nodes with accounts on one database.
+type tokenUsers struct {
 	t        *testing.T
 	db       account.Store
 	nodes    [2]*node
@@ -37,16 +37,16 @@ var (
 )
 
 // withAccounts starts the nodes; their tokens live as long as said.
-func withAccounts(t *testing.T, ttl time.Duration) *members {
+func withAccounts(t *testing.T, ttl time.Duration) *tokenUsers {
 	t.Helper()
-	m := &members{t: t, db: storetest.Open(t, storetest.SQLite)}
+	m := &tokenUsers{t: t, db: storetest.Open(t, storetest.SQLite)}
 	for i := range m.nodes {
 		guard, err := account.NewGuard("another0123456789abcdef0123456789", verifier(t), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.nodes[i] = start(t, setup{verifier: guard, accounts: func(g *gateway.Gateway) *account.Service {
-			s, err := account.New(account.Ports{Store: m.db, Guard: guard, Sessions: g}, account.Options{
+		m.nodes[i] = start(t, setup{verifier: guard, accounts: func(closer delivery.Closer) *account.Service {
+			s, err := account.New(account.Ports{Store: m.db, Guard: guard, Sessions: closer}, account.Options{
 				TokenTTL: ttl, Poll: 10 * time.Millisecond, Hash: account.HashOptions{Memory: 64, Passes: 1},
 			})
 			if err != nil {
@@ -70,7 +70,7 @@ func withAccounts(t *testing.T, ttl time.Duration) *members {
 }
 
 // user makes an account and logs it in for tokens.
-func (m *members) user(name string) account.Login {
+func (m *tokenUsers) user(name string) account.Login {
 	m.t.Helper()
 	if _, err := m.services[0].CreateUser(m.t.Context(), admins, account.CreateUserRequest{ID: name, Password: "correct horse"}); err != nil {
 		m.t.Fatal(err)
@@ -78,7 +78,7 @@ func (m *members) user(name string) account.Login {
 	return m.token(name)
 }
 
-func (m *members) token(name string) account.Login {
+func (m *tokenUsers) token(name string) account.Login {
 	m.t.Helper()
 	l, err := m.services[0].Login(m.t.Context(), somewhere, account.LoginRequest{User: name, Password: "correct horse", Device: "d"})
 	if err != nil {
@@ -88,7 +88,7 @@ func (m *members) token(name string) account.Login {
 }
 
 // connect logs in on a node.
-func (m *members) connect(node int, user, platform, token string) *client {
+func (m *tokenUsers) connect(node int, user, platform, token string) *client {
 	m.t.Helper()
 	c := m.nodes[node].dial()
 	c.ok("robot", "Login", `{"UserId":"`+user+`","PlatId":"`+platform+`","Token":"`+token+`"}`)

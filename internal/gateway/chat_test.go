@@ -1,19 +1,14 @@
 package gateway_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"pushd/internal/chat"
 	"pushd/internal/chat/chattest"
 	"pushd/internal/codec"
-	"pushd/internal/gateway"
-	"pushd/internal/hub"
+	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
 
@@ -76,7 +71,7 @@ func TestChat(t *testing.T) {
 func TestChatGroups(t *testing.T) {
 	store := chattest.NewStore()
 	n := start(t, setup{chat: store})
-	alice, bob, cyd := n.login("alice", "web"), n.login("bob", "web"), n.login("cyd", "web")
+	alice, bob := n.login("alice", "web"), n.login("bob", "web")
 	for _, id := range []string{"team", "other"} {
 		if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: id}, []string{"alice", "bob", "away"}, 0, 0); err != nil {
 			t.Fatal(err)
@@ -86,17 +81,15 @@ func TestChatGroups(t *testing.T) {
 	if m := bob.pushed("chat", "Message"); m["conv"] != "g:team" {
 		t.Error(m)
 	}
-	n.JoinGroup("team", "cyd")
-	n.LeaveGroup("team", "bob")
 	r, err := n.push.Push(t.Context(), backend, push.PushRequest{Groups: []string{"team", "other", "none"}, Message: push.Message(`{}`)})
-	if err != nil || r.Sessions != 3 {
+	if err != nil || r.Sessions != 2 {
 		t.Errorf("%+v %v", r, err)
 	}
-	for _, c := range []*client{alice, bob, cyd} {
+	for _, c := range []*client{alice, bob} {
 		c.pushed("push", "Message")
 	}
 	store.Fail = func(string) error { return codec.Errorf(codec.CodeUnavailable, "the database can't answer now") }
-	n.ForgetGroup("team")
+	n.groups.MembersChanged(delivery.MemberChange{Group: "team"})
 	if _, err := n.push.Push(t.Context(), backend, push.PushRequest{Groups: []string{"team"}, Message: push.Message(`{}`)}); codec.AsError(err) == nil || codec.AsError(err).Code != 503 {
 		t.Errorf("a push to a group that can't be read: %v", err)
 	}
@@ -137,118 +130,5 @@ func TestDurablePush(t *testing.T) {
 	convs := away.ok("chat", "Sync", `{}`)["conversations"].([]any)
 	if len(convs) != 2 {
 		t.Errorf("%v", convs)
-	}
-}
-
-// TestToOneDevice: the session that was heard from last gets it.
-func TestToOneDevice(t *testing.T) {
-	n := start(t, setup{Options: gateway.Options{Heartbeat: time.Hour}})
-	web, ios := n.login("alice", "web"), n.login("alice", "ios")
-	frame, err := codec.Push("chat", "Message", map[string]int{"seq": 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, active := range []*client{web, ios, web} {
-		// The clock of a loop ticks, so being later takes until its next tick.
-		eventually(t, "it goes to the active one", func() bool {
-			active.ok("robot", "Ping", "")
-			session, err := n.ToOneDevice(t.Context(), "alice", frame)
-			if err != nil || session == "" {
-				t.Fatal(session, err)
-			}
-			info, err := n.UserSessions(t.Context(), "alice")
-			if err != nil {
-				t.Fatal(err)
-			}
-			i := slices.IndexFunc(info, func(s push.SessionInfo) bool { return s.Session == session })
-			got := web
-			if info[i].Platform == "ios" {
-				got = ios
-			}
-			got.pushed("chat", "Message")
-			return got == active
-		})
-	}
-	if session, err := n.ToOneDevice(t.Context(), "nobody", frame); session != "" || err != nil {
-		t.Error(session, err)
-	}
-}
-
-func TestDeliverer(t *testing.T) {
-	n := start(t, setup{Options: gateway.Options{Hub: hub.Options{MaxGroupMembers: 3}}})
-	web, ios, bob := n.login("alice", "web"), n.login("alice", "ios"), n.login("bob", "web")
-	sessions, err := n.UserSessions(t.Context(), "bob")
-	if err != nil {
-		t.Fatal(err)
-	}
-	except := sessions[0].Session
-	count := 0
-	frame := func() codec.Frame {
-		count++
-		f, err := codec.Push("chat", "Message", map[string]int{"n": count})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	want := func(clients ...*client) {
-		t.Helper()
-		for _, c := range clients {
-			if m := c.pushed("chat", "Message"); m["n"] != float64(count) {
-				t.Errorf("got %v, want %d", m, count)
-			}
-		}
-	}
-	// A sender with one session, which is left out, is not offline for that.
-	off, err := n.ToUsers(t.Context(), []string{"alice", "bob", "away"}, except, frame())
-	if err != nil || !slices.Equal(off, []string{"away"}) {
-		t.Errorf("offline %q, %v", off, err)
-	}
-	want(web, ios)
-	if err := n.ToEveryone(t.Context(), frame()); err != nil {
-		t.Error(err)
-	}
-	want(web, ios, bob)
-	if err := n.ToGroup(t.Context(), "g", "", frame()); codec.AsError(err) == nil || codec.AsError(err).Code != 503 {
-		t.Errorf("to a group that isn't loaded: %v", err)
-	}
-	read := func(users ...string) func() ([]string, error) {
-		return func() ([]string, error) { return users, nil }
-	}
-	if err := n.LoadGroup(t.Context(), "g", read("alice", "bob")); err != nil || !n.Loaded("g") {
-		t.Error(err)
-	}
-	if err := n.ToGroup(t.Context(), "g", except, frame()); err != nil {
-		t.Error(err)
-	}
-	want(web, ios)
-	n.LeaveGroup("g", "alice")
-	if err := n.ToGroup(t.Context(), "g", "", frame()); err != nil {
-		t.Error(err)
-	}
-	want(bob)
-	n.ForgetGroup("g")
-	for name, tc := range map[string]struct {
-		err  error
-		code int
-	}{
-		"too many":  {n.LoadGroup(t.Context(), "g", read("1", "2", "3", "4")), 429},
-		"no name":   {n.LoadGroup(t.Context(), "", nil), 400},
-		"no answer": {n.LoadGroup(t.Context(), "g", func() ([]string, error) { return nil, errors.New("lost") }), 500},
-		"forgotten": {n.LoadGroup(t.Context(), "g", func() ([]string, error) {
-			n.ForgetGroup("g")
-			return nil, nil
-		}), 503},
-		"bad session": {n.ToGroup(context.Background(), "g", "x", nil), 503},
-	} {
-		if e := codec.AsError(tc.err); e == nil || e.Code != tc.code {
-			t.Errorf("%s: %v, want %d", name, tc.err, tc.code)
-		}
-	}
-	if _, err := n.ToUsers(t.Context(), []string{"bob"}, "nonsense", frame()); err == nil || !strings.Contains(err.Error(), "session id") {
-		t.Error(err)
-	}
-	if on := n.Online([]string{"away", "bob", "alice"}); !slices.Equal(on, []string{"bob", "alice"}) {
-		t.Errorf("online %q", on)
 	}
 }

@@ -6,13 +6,9 @@ import (
 	"time"
 
 	"pushd/internal/codec"
+	"pushd/internal/node"
 	"pushd/internal/poller"
 )
-
-// errOffload is returned by an inline handler that, this time, has to wait for
-// something: the request is then given to a worker. It must not have changed
-// anything before.
-var errOffload = errors.New("gateway: to be run by a worker")
 
 // Message implements poller.Handler: one request.
 func (s *Session) Message(_ *poller.Conn, payload []byte) {
@@ -35,15 +31,15 @@ func (s *Session) Message(_ *poller.Conn, payload []byte) {
 		s.answer(r, "unknown", "unknown", nil, err)
 		return
 	}
-	if !route.Open && !s.login.Live() {
+	if !route.Open && !s.LoggedIn() {
 		s.answer(r, route.Module, route.Action, nil, codec.Errorf(codec.CodeUnauthorized, "log in first, with robot.Login"))
 		return
 	}
 	if route.Inline {
-		st.ctx.session = s
+		st.ctx.Session = &s.Session
 		reply, err := route.Call(&st.ctx, s, r.Data)
-		st.ctx.session = nil
-		if !errors.Is(err, errOffload) {
+		st.ctx.Session = nil
+		if !errors.Is(err, node.ErrOnLoop) {
 			s.answer(r, route.Module, route.Action, reply, err)
 			return
 		}
@@ -62,7 +58,7 @@ func (s *Session) Message(_ *poller.Conn, payload []byte) {
 func (s *Session) hot(r *codec.Request) bool {
 	st := s.state()
 	switch {
-	case r.Action == "HeartBeat" && s.login.Live():
+	case r.Action == "HeartBeat" && s.LoggedIn():
 		st.scratch = codec.AppendHeartBeat(st.scratch[:0], r)
 		s.gateway.heartbeats.Inc()
 	case r.Action == "Ping":
@@ -84,40 +80,6 @@ func (s *Session) malformed(r *codec.Request, err error) {
 		return
 	}
 	if s.Faults++; int(s.Faults) >= s.gateway.opts.MaxErrors {
-		s.Close(closeErrors, "too many malformed frames", reasonErrors)
-	}
-}
-
-// loopContext is the context of an inline call: it knows on whose loop it runs.
-type loopContext struct {
-	context.Context
-	session *Session
-}
-
-type sessionKey struct{}
-
-// Value implements context.Context.
-func (c *loopContext) Value(key any) any {
-	if key == (sessionKey{}) {
-		return c.session
-	}
-	return c.Context.Value(key)
-}
-
-// do runs f on the session's loop: at once when the call came from there, and
-// otherwise through its mailbox, waiting for it.
-func (s *Session) do(ctx context.Context, f func() error) error {
-	if on, ok := ctx.Value(sessionKey{}).(*Session); ok && on != nil && on.Loop() == s.Loop() {
-		return f()
-	}
-	done := make(chan error, 1)
-	if !s.Loop().Complete(func() { done <- f() }) {
-		return codec.Errorf(codec.CodeUnavailable, "the server is shutting down")
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+		s.Close(node.CloseErrors, "too many malformed frames", reasonErrors)
 	}
 }

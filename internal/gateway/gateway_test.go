@@ -134,7 +134,7 @@ func TestDrain(t *testing.T) {
 	defer cancel()
 	done := make(chan error)
 	n.down = true
-	go func() { done <- n.Gateway.Shutdown(ctx, 300*time.Millisecond) }()
+	go func() { done <- n.stop(ctx, 300*time.Millisecond) }()
 	wg.Wait()
 	if err := <-done; err != nil {
 		t.Error(err)

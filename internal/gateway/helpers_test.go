@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,8 +20,11 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
+	"pushd/internal/delivery"
 	"pushd/internal/gateway"
+	"pushd/internal/members"
 	"pushd/internal/metrics"
+	engine "pushd/internal/node"
 	"pushd/internal/push"
 )
 
@@ -31,12 +35,15 @@ func TestMain(m *testing.M) {
 // secret signs the tokens of tests.
 const secret = "0123456789abcdef0123456789abcdef"
 
-// node is a gateway with its push service, on two loops unless options say otherwise.
+// node is a gateway on a node with its push service, on two loops unless options
+// say otherwise.
 type node struct {
 	*gateway.Gateway
 	t       *testing.T
+	engine  *engine.Node
 	push    *push.Service
-	chat    *chat.Service // nil without a store
+	chat    *chat.Service  // nil without a store
+	groups  *members.Cache // the same
 	metrics *metrics.Metrics
 	url     string
 	down    bool // the test has shut the gateway down itself
@@ -44,62 +51,97 @@ type node struct {
 
 type setup struct {
 	gateway.Options
+	node      engine.Options
 	push      push.Options
 	verifier  gateway.Verifier
 	modules   []gateway.Module
 	lifecycle gateway.Lifecycle
-	chat      chat.Store                              // the store of a chat service; there is none if nil
-	accounts  func(*gateway.Gateway) *account.Service // makes an account service, which then lets users in; none if nil
-	services  gateway.Services                        // Push, Chat and Lifecycle are set by start
+	chat      chat.Store                             // the store of a chat service; there is none if nil
+	accounts  func(delivery.Closer) *account.Service // makes an account service, which then lets users in; none if nil
+	services  gateway.Services                       // Push, Chat and Lifecycle are set by start
 }
 
 func start(t *testing.T, o setup) *node {
 	t.Helper()
-	if o.Poller.Loops == 0 {
-		o.Poller.Loops = 2
+	if o.node.Poller.Loops == 0 {
+		o.node.Poller.Loops = 2
 	}
 	platforms, err := account.NewPlatforms(map[string]int{"tv": 7})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := metrics.New(o.Poller.Loops)
-	g, err := gateway.New(o.verifier, platforms, m, slog.New(slog.DiscardHandler), o.Options)
-	if err != nil {
+	n := &node{t: t, metrics: metrics.New(o.node.Poller.Loops)}
+	groups := push.NewMemoryGroups(0, 0)
+	o.node.Members = groups
+	if o.chat != nil {
+		n.groups = members.New(chat.NewMemberSource(o.chat), members.Options{})
+		o.node.Members = n.groups
+	}
+	o.node.Presence = func(user string, p account.Platform, online bool) { n.push.Presence(user, p, online) }
+	log := slog.New(slog.DiscardHandler)
+	if n.engine, err = engine.New(platforms, n.metrics, log, o.node); err != nil {
 		t.Fatal(err)
 	}
-	ports := push.Ports{Deliverer: g, Directory: g, Topics: g, Groups: g}
-	var messages *chat.Service
+	ports := push.Ports{Deliverer: n.engine, Closer: n.engine, Directory: n.engine, Topics: n.engine, Groups: groups}
 	if o.chat != nil {
-		messages = chat.New(chat.Ports{Store: o.chat, Deliverer: g}, chat.Options{})
-		ports.Durable = messages
+		n.chat = chat.New(chat.Ports{Store: o.chat, Deliverer: n.engine, Members: n.groups, Presence: n.engine}, chat.Options{})
+		ports.Durable = n.chat
 	}
-	service := push.New(ports, platforms, o.push)
-	service.Start()
-	o.services.Push, o.services.Chat, o.services.Lifecycle = service, messages, o.lifecycle
+	n.push = push.New(ports, platforms, o.push)
+	n.push.Start()
+	o.services.Push, o.services.Chat, o.services.Lifecycle = n.push, n.chat, o.lifecycle
 	if o.accounts != nil {
-		a := o.accounts(g)
+		a := o.accounts(n.engine)
 		o.services.Account, o.services.Lifecycle = a, logins{a}
 	}
-	if err := g.Listen(context.Background(), "127.0.0.1:0", o.services, o.modules...); err != nil {
+	n.Gateway = gateway.New(n.engine, o.verifier, platforms, o.services, n.metrics, log, o.Options, o.modules...)
+	if err := n.Listen(context.Background(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{Gateway: g, t: t, push: service, chat: messages, metrics: m, url: "ws://" + g.Addr().String() + "/ws"}
+	n.url = "ws://" + n.engine.Addr().String() + "/ws"
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
 		if !n.down {
-			if _, err := g.Check(ctx); err != nil {
+			if _, err := n.engine.Check(ctx); err != nil {
 				t.Error("consistency:", err)
 			}
-			if err := g.Shutdown(ctx, 0); err != nil {
+			if err := n.stop(ctx, 0); err != nil {
 				t.Error("shutdown:", err)
 			}
 		}
-		if err := service.Shutdown(ctx); err != nil {
+		if err := n.push.Shutdown(ctx); err != nil {
 			t.Error("push:", err)
 		}
 	})
 	return n
+}
+
+func (n *node) counts() push.Counts {
+	n.t.Helper()
+	c, err := n.engine.Counts(context.Background())
+	if err != nil {
+		n.t.Error(err)
+	}
+	return c
+}
+
+func (n *node) subscribers(topic string) int {
+	n.t.Helper()
+	subscribers, err := n.engine.Subscribers(context.Background(), topic)
+	if err != nil {
+		n.t.Error(err)
+	}
+	return subscribers
+}
+
+func (n *node) kick(of delivery.Sessions, text string) (closed int, err error) {
+	return n.engine.Close(n.t.Context(), of, delivery.CauseKicked, text)
+}
+
+// stop shuts the door, and what is behind it.
+func (n *node) stop(ctx context.Context, over time.Duration) error {
+	return errors.Join(n.Shutdown(ctx, over), n.engine.Shutdown(ctx))
 }
 
 // backend is an identity that may do everything.

@@ -3,11 +3,9 @@ package gateway
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
-	"pushd/internal/hub"
 	"pushd/internal/poller"
 )
 
@@ -51,17 +49,17 @@ func (g *Gateway) admit(ctx context.Context, s *Session, who *credentials) (*adm
 		return nil, nil
 	}
 	a := &admission{lifecycle: g.lifecycle}
-	err := s.do(ctx, func() error {
+	err := s.Do(ctx, func() error {
 		if err := s.other(who); err != nil {
 			return err
 		}
-		a.renewing = s.login.Live()
+		a.renewing = s.LoggedIn()
 		a.id = account.Identity{
 			User: who.user, App: who.app, Device: who.device, Platform: who.platform,
 			Grant: who.claims.ID, Address: s.Address().Addr(), Expires: who.claims.Expires,
 		}
 		if a.renewing {
-			a.id.Session = hub.FormatID(s.login.ID)
+			a.id.Session = s.ID()
 		}
 		return nil
 	})
@@ -114,25 +112,9 @@ type recheck interface {
 	Recheck(c account.Claims) error
 }
 
-// End closes sessions of a user whose token, or whose whole account, is worth
-// nothing any more. match is asked on each session's loop with the grant that
-// its token belongs to, "" when it names none, and with the time of its login;
-// it must be quick. gone tells that it is the account.
-func (g *Gateway) End(ctx context.Context, user string, gone bool, match func(grant string, since time.Time) bool) error {
-	return g.each(ctx, g.hub.UserSessions(nil, user), func(s *Session) {
-		switch {
-		case !match(s.grant(), time.Unix(int64(s.login.Since), 0)):
-		case gone:
-			s.Close(closeKicked, "the account is closed", reasonKicked)
-		default:
-			s.Close(closeTokenExpired, "the token was revoked", reasonTokenRevoked)
-		}
-	})
-}
-
 // other refuses a login as somebody else than who the session is.
 func (s *Session) other(who *credentials) error {
-	if s.login.Live() && (s.login.User != who.user || s.login.Platform != uint8(who.platform)) {
+	if s.LoggedIn() && (s.User() != who.user || s.Platform() != who.platform) {
 		return codec.Errorf(codec.CodeConflict, "logged in as somebody else; send robot.Logout first")
 	}
 	return nil

@@ -11,8 +11,10 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
+	engine "pushd/internal/node"
 )
 
 // TestSessionSize: a connection, its session and its place in the directory are
@@ -95,7 +97,7 @@ func TestLifecycle(t *testing.T) {
 	n.login("second", "web")
 	n.login("second", "web").ok("robot", "HeartBeat", "")
 	kicked := n.login("bad", "web")
-	if _, err := n.Kick(t.Context(), "bad", "", "", ""); err != nil {
+	if _, err := n.kick(delivery.Sessions{User: "bad"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	kicked.closed(4004)
@@ -105,7 +107,7 @@ func TestLifecycle(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
 	n.down = true
-	if err := n.Shutdown(ctx, 0); err != nil {
+	if err := n.stop(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
 	got := l.left()
@@ -133,7 +135,7 @@ func TestLifecycleRefuses(t *testing.T) {
 		}
 		return nil
 	}}
-	n := start(t, setup{lifecycle: l, Options: gateway.Options{Hub: hub.Options{Policy: hub.PolicyRefuse}}})
+	n := start(t, setup{lifecycle: l, node: engine.Options{Hub: hub.Options{Policy: hub.PolicyRefuse}}})
 	c := n.dial()
 	if msg := c.refused(403, "robot", "Login", `{"UserId":"evil","PlatId":"web"}`); msg != "not you" {
 		t.Error(msg)
@@ -195,7 +197,7 @@ func TestLifecycleStorm(t *testing.T) {
 	}
 	wg.Wait()
 	eventually(t, "all left", func() bool {
-		return n.Counts().Connections == 0 && l.count(&l.entered) == l.count(&l.ended)
+		return n.counts().Connections == 0 && l.count(&l.entered) == l.count(&l.ended)
 	})
 }
 
@@ -250,7 +252,7 @@ func TestRevokedWhileLoggingIn(t *testing.T) {
 	eventually(t, "left", func() bool { return len(l.left()) == 2 })
 }
 
-func TestEnd(t *testing.T) {
+func TestSessionsAreClosedByGrant(t *testing.T) {
 	v := &revocable{Verifier: verifier(t)}
 	n := start(t, setup{verifier: v})
 	web, err := n.tryDial("?platform=web", "Authorization", "Bearer "+grantToken(t, "alice", "g1"))
@@ -265,18 +267,16 @@ func TestEnd(t *testing.T) {
 	ios.next()
 	// A login without a token keeps what the session has.
 	ios.ok("robot", "Login", `{"UserId":"alice","PlatId":"ios","DeviceId":"d"}`)
-	end := func(gone bool, grant string) {
+	end := func(cause delivery.Cause, grant string) {
 		t.Helper()
-		if err := n.End(t.Context(), "alice", gone, func(g string, since time.Time) bool {
-			return g == grant && time.Since(since) < time.Minute
-		}); err != nil {
+		if _, err := n.engine.Close(t.Context(), delivery.Sessions{User: "alice", Login: &delivery.Login{Grant: grant}}, cause, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	end(false, "g3")
-	end(false, "g1")
+	end(delivery.CauseTokenRevoked, "g3")
+	end(delivery.CauseTokenRevoked, "g1")
 	web.closed(4002)
 	ios.ok("robot", "HeartBeat", "")
-	end(true, "g2")
+	end(delivery.CauseAccountClosed, "g2")
 	ios.closed(4004)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pushd/internal/codec"
+	"pushd/internal/node"
 	"pushd/internal/poller"
 )
 
@@ -81,8 +82,8 @@ func (s *Session) limited(payload []byte) {
 	g := s.gateway
 	wait, spent := s.rate.wait(s.Loop().Now(), &g.limit)
 	if spent {
-		g.log.Info("closed for sending too many messages", slog.String("user", s.login.User), slog.Any("address", s.Address()))
-		s.Close(closeRateLimited, "too many messages, and more after being told", reasonRateLimited)
+		g.log.Info("closed for sending too many messages", slog.String("user", s.User()), slog.Any("address", s.Address()))
+		s.Close(node.CloseRateLimited, "too many messages, and more after being told", reasonRateLimited)
 		return
 	}
 	r := &s.state().request

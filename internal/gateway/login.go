@@ -6,12 +6,11 @@ import (
 	"log/slog"
 	"math"
 	"net/url"
-	"strings"
 	"time"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
-	"pushd/internal/hub"
+	"pushd/internal/node"
 	"pushd/internal/poller"
 )
 
@@ -51,7 +50,12 @@ type credentials struct {
 	device   string
 	resume   string
 	claims   account.Claims // zero in open mode
-	standing bool           // the claims are the session's own, from before
+	known    bool           // the claims are the session's own, from before
+}
+
+// login is who the node is told of.
+func (who *credentials) login() node.Login {
+	return node.Login{User: who.user, Platform: who.platform, App: who.app, Device: who.device, Grant: who.claims.ID}
 }
 
 // robotLogin is robot.Login.
@@ -72,7 +76,7 @@ func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (l
 	case r.Token == "" && s.verified(ctx, &who):
 	default:
 		if who.claims, err = g.verify(r.Token, r.UserID); err != nil {
-			return loginReply{}, errors.Join(err, s.do(ctx, func() error { s.refuseToken(err); return nil }))
+			return loginReply{}, errors.Join(err, s.Do(ctx, func() error { s.refuseToken(err); return nil }))
 		}
 	}
 	return g.enter(ctx, s, who)
@@ -81,9 +85,9 @@ func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (l
 // verified tells whether the session is logged in as this user already, by a
 // token that came with the opening handshake or before, whose claims then stay.
 func (s *Session) verified(ctx context.Context, who *credentials) (yes bool) {
-	err := s.do(ctx, func() error {
-		if yes = s.login.Live() && s.login.User == who.user; yes {
-			who.claims, who.standing = account.Claims{User: who.user, ID: s.grant()}, true
+	err := s.Do(ctx, func() error {
+		if yes = s.LoggedIn() && s.User() == who.user; yes {
+			who.claims, who.known = account.Claims{User: who.user, ID: s.Grant()}, true
 			if s.expires != 0 {
 				who.claims.Expires = time.Unix(int64(s.expires), 0)
 			}
@@ -119,9 +123,9 @@ func (g *Gateway) claims(token string) (account.Claims, error) {
 
 // refuseToken counts, and ends a connection that only guesses.
 func (s *Session) refuseToken(cause error) {
-	s.gateway.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(cause)))
+	s.gateway.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("error", errors.Unwrap(cause)))
 	if s.Refusals++; s.Refusals >= maxLoginFailures {
-		s.Close(closeBadToken, "too many refused tokens", reasonBadToken)
+		s.Close(node.CloseBadToken, "too many refused tokens", reasonBadToken)
 	}
 }
 
@@ -150,12 +154,12 @@ func (s *Session) loginByHandshake(token, query string) {
 		g.metrics.Request(j.module, j.action, e.Code)
 		switch {
 		case errors.Is(err, account.ErrExpired):
-			s.Close(closeTokenExpired, e.Msg, reasonTokenExpired)
+			s.Close(node.CloseTokenExpired, e.Msg, reasonTokenExpired)
 		case errors.Is(err, account.ErrRevoked):
-			s.Close(closeTokenExpired, e.Msg, reasonTokenRevoked)
+			s.Close(node.CloseTokenExpired, e.Msg, node.ReasonTokenRevoked)
 		case e.Code == codec.CodeUnauthorized:
-			g.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("cause", errors.Unwrap(err)))
-			s.Close(closeBadToken, e.Msg, reasonBadToken)
+			g.log.Debug("token refused", slog.Any("address", s.Address()), slog.Any("error", errors.Unwrap(err)))
+			s.Close(node.CloseBadToken, e.Msg, reasonBadToken)
 		default:
 			s.answer(&j.request, j.module, j.action, nil, err)
 		}
@@ -170,17 +174,13 @@ func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (login
 		return loginReply{}, err
 	}
 	defer admitted.withdraw()
-	resume, err := hub.ParseID(who.resume)
-	if err != nil {
-		resume = 0 // as good as one that is long forgotten
-	}
-	if resume != 0 {
-		if err := g.takeOver(ctx, s, resume, who); err != nil {
+	if who.resume != "" {
+		if err := g.node.ParkLost(ctx, &s.Session, who.resume, who.login()); err != nil {
 			return loginReply{}, err
 		}
 	}
 	var entered loginReply
-	err = s.do(ctx, func() error {
+	err = s.Do(ctx, func() error {
 		if !admitted.begin() {
 			return context.DeadlineExceeded // which the client has been told
 		}
@@ -189,7 +189,7 @@ func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (login
 			// connection already: this login must not replace that one.
 			s.Abort(poller.PeerGone)
 		}
-		reply, err := s.enter(who, resume)
+		reply, err := s.enter(who)
 		admitted.end(s, &reply, err)
 		entered = reply
 		return err
@@ -200,24 +200,8 @@ func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (login
 	return entered, nil
 }
 
-// takeOver ends the session that is to be resumed when the server has not
-// noticed yet that its connection is dead, and keeps its subscriptions.
-func (g *Gateway) takeOver(ctx context.Context, s *Session, id uint64, who credentials) error {
-	old, ok := g.hub.Lookup(id)
-	if !ok || old.User != who.user || old.Platform != uint8(who.platform) || old.Session == &s.login {
-		return nil
-	}
-	if onLoop, _ := ctx.Value(sessionKey{}).(*Session); onLoop != nil {
-		return errOffload
-	}
-	return g.each(ctx, []hub.Entry{old}, func(s *Session) {
-		g.hub.Park(&s.login)
-		s.Close(closeReplaced, "the session was resumed on another connection", reasonReplaced)
-	})
-}
-
 // enter is the part of a login that belongs on the loop.
-func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
+func (s *Session) enter(who credentials) (loginReply, error) {
 	g := s.gateway
 	var expires uint32
 	if e := who.claims.Expires; !e.IsZero() {
@@ -229,103 +213,63 @@ func (s *Session) enter(who credentials, resume uint64) (loginReply, error) {
 		return loginReply{}, codec.Errorf(codec.CodeUnavailable, "the server is shutting down")
 	case s.other(&who) != nil:
 		return loginReply{}, s.other(&who)
-	case s.login.Live():
+	case s.LoggedIn():
 		// Logging in again renews the token without reconnecting, and says what a
 		// token of the handshake could not.
-		if who.device == "" && s.details != nil {
-			who.device = s.details.device
+		if who.device == "" {
+			who.device = s.Device()
 		}
 		s.expires = expires
-		s.setDetails(who.device, who.claims.ID)
+		s.SetDetails(who.device, who.claims.ID)
 		if err := s.stillGood(&who); err != nil {
 			return loginReply{}, err
 		}
 		s.schedule()
-		return s.loginReply(s.resume(resume)), nil
+		return s.loginReply(g.node.Resume(&s.Session, who.resume)), nil
 	}
-	s.login.User = strings.Clone(who.user)
-	s.login.Platform = uint8(who.platform)
-	s.login.App = g.hub.Intern(who.app)
-	s.login.Conn = s
-	s.login.Loop = uint16(s.Loop().Index())
-	s.login.Since = uint32(time.Now().Unix())
 	s.expires, s.Refusals = expires, 0
-	s.setDetails(who.device, who.claims.ID)
-	replaced, err := g.hub.Add(&s.login)
-	switch {
-	case errors.Is(err, hub.ErrTaken):
-		return loginReply{}, codec.Errorf(codec.CodeConflict, "already logged in on %s", g.platforms.Name(who.platform))
-	case errors.Is(err, hub.ErrTooMany):
-		return loginReply{}, codec.Errorf(codec.CodeTooMany, "too many sessions of this user")
-	case err != nil:
+	if err := g.node.Enter(&s.Session, who.login()); err != nil {
 		return loginReply{}, err
-	}
-	for _, old := range replaced {
-		g.post(old, func(s *Session) {
-			s.Close(closeReplaced, "logged in elsewhere on "+g.platforms.Name(who.platform), reasonReplaced)
-		})
 	}
 	if err := s.stillGood(&who); err != nil {
 		return loginReply{}, err
 	}
 	s.schedule()
-	return s.loginReply(s.resume(resume)), nil
+	return s.loginReply(g.node.Resume(&s.Session, who.resume)), nil
 }
 
 // stillGood closes the session, which can be found by now, if its token was
 // revoked since it was verified.
 func (s *Session) stillGood(who *credentials) error {
-	if s.gateway.recheck == nil || who.standing {
+	if s.gateway.recheck == nil || who.known {
 		return nil
 	}
 	err := s.gateway.recheck.Recheck(who.claims)
 	if err != nil {
-		s.Close(closeTokenExpired, codec.AsError(err).Msg, reasonTokenRevoked)
+		s.Close(node.CloseTokenExpired, codec.AsError(err).Msg, node.ReasonTokenRevoked)
 	}
 	return err
-}
-
-func (s *Session) setDetails(device, grant string) {
-	s.details = nil
-	if device != "" || grant != "" {
-		s.details = &details{strings.Clone(device), strings.Clone(grant)}
-	}
-}
-
-// resume gives the session the subscriptions of a lost one; 0 is none. It
-// reports false when it can't, or not with all of them: the client then
-// subscribes anew.
-func (s *Session) resume(id uint64) bool {
-	if id == 0 || id == s.login.ID {
-		return false
-	}
-	topics, whole := s.gateway.hub.Resume(id, s.login.User, s.login.Platform)
-	for _, t := range topics {
-		if err := s.gateway.hub.Subscribe(&s.login, t); err != nil {
-			whole = false
-		}
-	}
-	return whole
 }
 
 func (s *Session) loginReply(resumed bool) loginReply {
 	g := s.gateway
 	return loginReply{
-		Session:   hub.FormatID(s.login.ID),
-		User:      s.login.User,
-		Platform:  g.platforms.Name(account.Platform(s.login.Platform)),
+		Session:   s.ID(),
+		User:      s.User(),
+		Platform:  g.platforms.Name(s.Platform()),
 		Heartbeat: int(g.opts.Heartbeat / time.Second),
-		Server:    g.opts.Node,
+		Server:    g.node.Name(),
 		Resumed:   resumed,
 	}
 }
 
 // robotLogout is robot.Logout: the socket stays and may log in again.
 func (g *Gateway) robotLogout(ctx context.Context, s *Session, _ struct{}) (struct{}, error) {
-	return struct{}{}, s.do(ctx, func() error {
-		g.hub.Remove(&s.login)
+	return struct{}{}, s.Do(ctx, func() error {
+		g.node.Leave(&s.Session)
 		s.left(reasonLogout)
-		s.expires, s.details = 0, nil
+		s.expires = 0
+		s.SetDetails("", "")
 		s.SetDeadline(s.Loop().Now() + poller.Ticks(g.opts.LoginTimeout))
 		return nil
 	})

@@ -13,11 +13,12 @@ import (
 
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
+	engine "pushd/internal/node"
 	"pushd/internal/push"
 )
 
 func TestLogin(t *testing.T) {
-	n := start(t, setup{Options: gateway.Options{Node: "n1", Heartbeat: 42 * time.Second}})
+	n := start(t, setup{node: engine.Options{Name: "n1"}, Options: gateway.Options{Heartbeat: 42 * time.Second}})
 	c := n.dial()
 	c.send(`{"Module":"robot","Action":"Login","Seq":7,"Data":{"PlatId":"1","UserId":"abc123456","AppId":"shop","DeviceId":"d-1"}}`)
 	f := c.next()
@@ -29,7 +30,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%s is %v, want %v", key, f.Data[key], want)
 		}
 	}
-	sessions, err := n.UserSessions(context.Background(), "abc123456")
+	sessions, err := n.engine.UserSessions(context.Background(), "abc123456")
 	if err != nil || len(sessions) != 1 {
 		t.Fatal(sessions, err)
 	}
@@ -50,7 +51,7 @@ func TestLogin(t *testing.T) {
 	}
 	c.refused(401, "robot", "HeartBeat", "")
 	c.ok("robot", "Login", `{"UserId":"other","PlatId":2}`)
-	if counts := n.Counts(); counts.Connections != 1 || counts.Sessions != 1 || counts.Users != 1 || counts.Platforms["android"] != 1 {
+	if counts := n.counts(); counts.Connections != 1 || counts.Sessions != 1 || counts.Users != 1 || counts.Platforms["android"] != 1 {
 		t.Errorf("%+v", counts)
 	}
 }
@@ -92,7 +93,7 @@ func TestMultiLogin(t *testing.T) {
 		phone.ok("robot", "Ping", "")
 	})
 	t.Run("refuse", func(t *testing.T) {
-		n := start(t, setup{Options: gateway.Options{Hub: hub.Options{Policy: hub.PolicyRefuse}}})
+		n := start(t, setup{node: engine.Options{Hub: hub.Options{Policy: hub.PolicyRefuse}}})
 		first := n.login("alice", "web")
 		c := n.dial()
 		c.refused(409, "robot", "Login", `{"UserId":"alice","PlatId":"web"}`)
@@ -100,7 +101,7 @@ func TestMultiLogin(t *testing.T) {
 		c.ok("robot", "Login", `{"UserId":"alice","PlatId":"web"}`)
 	})
 	t.Run("allow", func(t *testing.T) {
-		n := start(t, setup{Options: gateway.Options{Hub: hub.Options{Policy: hub.PolicyAllow, MaxPerPlatform: 2}}})
+		n := start(t, setup{node: engine.Options{Hub: hub.Options{Policy: hub.PolicyAllow, MaxPerPlatform: 2}}})
 		n.login("alice", "web")
 		n.login("alice", "web")
 		n.dial().refused(409, "robot", "Login", `{"UserId":"alice","PlatId":"web"}`)
@@ -142,17 +143,17 @@ func TestHundredLoginsAtOnce(t *testing.T) {
 			t.Errorf("closed with %d", code)
 		}
 	}
-	if c := n.Counts(); c.Sessions != 1 || c.Users != 1 {
+	if c := n.counts(); c.Sessions != 1 || c.Users != 1 {
 		t.Errorf("%+v", c)
 	}
-	if sessions, _ := n.UserSessions(context.Background(), "alice"); len(sessions) != 1 {
+	if sessions, _ := n.engine.UserSessions(context.Background(), "alice"); len(sessions) != 1 {
 		t.Error(sessions)
 	}
 	for _, c := range conns {
 		c.Close()
 	}
 	wg.Wait()
-	eventually(t, "all gone", func() bool { return n.Counts().Connections == 0 })
+	eventually(t, "all gone", func() bool { return n.counts().Connections == 0 })
 }
 
 func TestTokenMode(t *testing.T) {
@@ -204,7 +205,7 @@ func TestHandshakeToken(t *testing.T) {
 	d := n.dial("Authorization", "Bearer "+good)
 	d.next()
 	d.ok("robot", "Login", `{"UserId":"alice","PlatId":"1","DeviceId":"d-7"}`)
-	if sessions, err := n.UserSessions(context.Background(), "alice"); err != nil || !slices.ContainsFunc(sessions, func(i push.SessionInfo) bool { return i.Device == "d-7" }) {
+	if sessions, err := n.engine.UserSessions(context.Background(), "alice"); err != nil || !slices.ContainsFunc(sessions, func(i push.SessionInfo) bool { return i.Device == "d-7" }) {
 		t.Errorf("%+v %v", sessions, err)
 	}
 	d.refused(401, "robot", "Login", `{"UserId":"bob","PlatId":"1"}`)
@@ -232,7 +233,7 @@ func TestTokenRunsOutAndIsRenewed(t *testing.T) {
 
 func TestResume(t *testing.T) {
 	n := start(t, setup{})
-	subscribers := func() int { return n.Subscribers("news") }
+	subscribers := func() int { return n.subscribers("news") }
 	t.Run("after the connection was lost", func(t *testing.T) {
 		c := n.dial()
 		id := c.ok("robot", "Login", `{"UserId":"alice","PlatId":"1"}`)["session"].(string)

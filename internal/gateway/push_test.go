@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"pushd/internal/gateway"
+	"pushd/internal/delivery"
 	"pushd/internal/hub"
+	engine "pushd/internal/node"
 	"pushd/internal/push"
 )
 
@@ -34,19 +35,19 @@ func TestPushAndKick(t *testing.T) {
 			t.Error("no broadcast")
 		}
 	}
-	if closed, err := n.Kick(ctx, "alice", "ios", "", "that's enough"); err != nil || closed != 1 {
+	if closed, err := n.kick(delivery.Sessions{User: "alice", Platforms: []string{"ios"}}, "that's enough"); err != nil || closed != 1 {
 		t.Fatal(closed, err)
 	}
 	if reason := ios.closed(4004); reason != "that's enough" {
 		t.Error(reason)
 	}
 	web.ok("robot", "Ping", "")
-	sessions, _ := n.UserSessions(ctx, "bob")
-	if closed, err := n.Kick(ctx, "", "", sessions[0].Session, ""); err != nil || closed != 1 {
+	sessions, _ := n.engine.UserSessions(ctx, "bob")
+	if closed, err := n.kick(delivery.Sessions{Session: sessions[0].Session}, ""); err != nil || closed != 1 {
 		t.Fatal(closed, err)
 	}
 	bob.closed(4004)
-	if closed, err := n.Kick(ctx, "nobody", "", "", ""); err != nil || closed != 0 {
+	if closed, err := n.kick(delivery.Sessions{User: "nobody"}, ""); err != nil || closed != 0 {
 		t.Fatal(closed, err)
 	}
 }
@@ -98,7 +99,7 @@ func TestPresence(t *testing.T) {
 // window: every subscriber gets each once and in order, in a fraction of the
 // writes.
 func TestMergeWindow(t *testing.T) {
-	n := start(t, setup{Options: gateway.Options{Hub: hub.Options{MergeWindow: func(string) time.Duration { return 10 * time.Millisecond }}}})
+	n := start(t, setup{node: engine.Options{Hub: hub.Options{MergeWindow: func(string) time.Duration { return 10 * time.Millisecond }}}})
 	const clients, messages = 40, 400
 	var wg sync.WaitGroup
 	for i := range clients {

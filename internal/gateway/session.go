@@ -1,37 +1,29 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
-	"pushd/internal/hub"
+	"pushd/internal/node"
 	"pushd/internal/poller"
 )
 
 // maxLoginFailures is how many refused tokens close a connection.
 const maxLoginFailures = 5
 
-// Session is one connection and, once logged in, one entry of the hub. All
-// three are one allocation: a million of them is what the server is for.
-// Everything in it is owned by the connection's loop.
+// Session is one connection and, once logged in, one entry of the node's directory,
+// all in one allocation. Everything in it is owned by the connection's loop.
 type Session struct {
 	// Its Faults are malformed frames in a row, its Refusals refused tokens, and its
 	// Mark is set while the Lifecycle, which has admitted the login, waits for its end.
-	poller.Conn
-	login   hub.Session
+	node.Session
 	gateway *Gateway
-	details *details // nil when there are none, as with most clients
-	expires uint32   // unix seconds at which the token runs out; 0 is never
-	rate    meter    // of its messages
-}
-
-// details are what only some logins have. They don't change once made.
-type details struct {
-	device string // DeviceId of the login
-	grant  string // what the token belongs to: its jti, where that is ours
+	expires uint32 // unix seconds at which the token runs out; 0 is never
+	rate    meter  // of its messages
 }
 
 // Opened implements poller.Handler.
@@ -47,17 +39,17 @@ func (s *Session) Opened(_ *poller.Conn, h *poller.Handshake) {
 // fires, a session that was active is given its next deadline.
 func (s *Session) Expired(*poller.Conn) {
 	g := s.gateway
-	if !s.login.Live() {
-		s.Close(closeLoginTimeout, "log in within "+g.opts.LoginTimeout.String(), reasonLoginTimeout)
+	if !s.LoggedIn() {
+		s.Close(node.CloseLoginTimeout, "log in within "+g.opts.LoginTimeout.String(), reasonLoginTimeout)
 		return
 	}
 	now := s.Loop().Now()
 	if s.expires != 0 && time.Now().Unix() >= int64(s.expires) {
-		s.Close(closeTokenExpired, "the token has run out", reasonTokenExpired)
+		s.Close(node.CloseTokenExpired, "the token has run out", reasonTokenExpired)
 		return
 	}
 	if now-s.Seen() >= poller.Ticks(g.opts.Heartbeat) {
-		s.Close(closeNoHeartbeat, "nothing came for "+g.opts.Heartbeat.String(), reasonNoHeartbeat)
+		s.Close(node.CloseNoHeartbeat, "nothing came for "+g.opts.Heartbeat.String(), reasonNoHeartbeat)
 		return
 	}
 	if g.opts.Ping > 0 && now-s.Seen() >= poller.Ticks(g.opts.Ping) {
@@ -88,39 +80,23 @@ func (s *Session) schedule() {
 
 // Closed implements poller.Handler.
 func (s *Session) Closed(_ *poller.Conn, why poller.Reason) {
-	if !s.login.Live() {
+	if !s.LoggedIn() {
 		return
 	}
 	if resumable(why) && !s.gateway.opts.NoResume {
-		s.gateway.hub.Park(&s.login)
+		s.gateway.node.Park(&s.Session)
 	}
-	s.gateway.hub.Remove(&s.login)
+	s.gateway.node.Leave(&s.Session)
 	s.left(why)
 }
 
 // identity is who the services see.
 func (s *Session) identity() account.Identity {
-	id := account.Identity{
-		Address:  s.Address().Addr(),
-		User:     s.login.User,
-		Session:  hub.FormatID(s.login.ID),
-		App:      s.gateway.hub.AppName(s.login.App),
-		Platform: account.Platform(s.login.Platform),
-	}
-	if s.details != nil {
-		id.Device, id.Grant = s.details.device, s.details.grant
-	}
+	id := s.gateway.node.Identity(&s.Session)
 	if s.expires != 0 {
 		id.Expires = time.Unix(int64(s.expires), 0)
 	}
 	return id
-}
-
-func (s *Session) grant() string {
-	if s.details == nil {
-		return ""
-	}
-	return s.details.grant
 }
 
 // state is what the session's loop keeps at hand for it.
@@ -138,7 +114,7 @@ func (s *Session) answer(r *codec.Request, module, action string, reply any, err
 		e := codec.AsError(err)
 		if code = e.Code; code == codec.CodeInternal {
 			s.gateway.log.Error("request failed", slog.String("module", module), slog.String("action", action),
-				slog.String("user", s.login.User), slog.Any("error", err), slog.Any("cause", errors.Unwrap(e)))
+				slog.String("user", s.User()), slog.Any("error", cmp.Or(errors.Unwrap(e), err)))
 		}
 		payload = codec.AppendError(st.scratch[:0], r, e)
 	}

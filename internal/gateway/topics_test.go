@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"pushd/internal/codec"
-	"pushd/internal/gateway"
 	"pushd/internal/hub"
+	engine "pushd/internal/node"
 	"pushd/internal/push"
 )
 
@@ -19,7 +19,7 @@ import (
 func rooms() setup {
 	in := func(topic string) bool { return strings.HasPrefix(topic, "r") }
 	return setup{
-		Options: gateway.Options{Hub: hub.Options{
+		node: engine.Options{Hub: hub.Options{
 			History: func(topic string) (h hub.History) {
 				if in(topic) {
 					h.Size = 1000
@@ -75,7 +75,7 @@ func TestTopicRecovery(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	a.Close() // breaks, and the session is parked
-	eventually(t, "the broken connection is gone", func() bool { return n.Subscribers("r1") == 0 })
+	eventually(t, "the broken connection is gone", func() bool { return n.subscribers("r1") == 0 })
 	for i := 2; i <= 3; i++ {
 		rep, err := n.push.Push(t.Context(), backend, push.PushRequest{Topics: []string{"r1"}, Message: fmt.Appendf(nil, `{"N":%d}`, i)})
 		if err != nil || rep.Topics[0].Offset != uint64(i) {
@@ -231,7 +231,7 @@ func TestTopicPresence(t *testing.T) {
 }
 
 func TestTopicsPerUser(t *testing.T) {
-	n := start(t, setup{Options: gateway.Options{Hub: hub.Options{MaxTopicsPerUser: 2}}})
+	n := start(t, setup{node: engine.Options{Hub: hub.Options{MaxTopicsPerUser: 2}}})
 	a, b := n.login("ann", "web"), n.login("ann", "ios")
 	a.ok("topic", "Subscribe", `{"topic":"1"}`)
 	b.ok("topic", "Subscribe", `{"topic":"2"}`)
@@ -247,10 +247,10 @@ func TestPublishRefusesAnUnknownSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := n.Publish(t.Context(), "r1", "nonsense", stamp); codec.AsError(err).Code != 400 {
+	if _, _, err := n.engine.Publish(t.Context(), "r1", "nonsense", stamp); codec.AsError(err).Code != 400 {
 		t.Errorf("%v", err)
 	}
-	if _, err := n.Join(t.Context(), "0000000000000001", "r1", nil, 1); codec.AsError(err).Code != 404 {
+	if _, err := n.engine.Join(t.Context(), "0000000000000001", "r1", nil, 1); codec.AsError(err).Code != 404 {
 		t.Errorf("%v", err)
 	}
 }

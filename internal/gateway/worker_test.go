@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pushd/internal/gateway"
+	engine "pushd/internal/node"
 	"pushd/internal/poller"
 	"pushd/internal/push"
 	"pushd/internal/router"
@@ -51,7 +52,7 @@ func TestWorkersBusy(t *testing.T) {
 		return struct{}{}, ctx.Err()
 	}
 	n := start(t, setup{
-		Options: gateway.Options{Workers: 1, WorkerQueue: 1, Poller: poller.Options{Loops: 1}},
+		Options: gateway.Options{Workers: 1, WorkerQueue: 1}, node: engine.Options{Poller: poller.Options{Loops: 1}},
 		modules: []gateway.Module{func(tb *gateway.Table, _ *push.Service) {
 			tb.Register("test", gateway.Handlers{"Block": router.Typed(block)})
 		}},

@@ -8,10 +8,16 @@ import "slices"
 type Target struct {
 	Everyone bool
 	Users    []string
-	Groups   []string
+	Members  []string // users who are reached as members of a group: ascending, each once, never changed
+	Without  []string // users who get nothing as Users or Members: ascending, each once
 	Topics   []string
 	Sessions []uint64
 	Filter   Filter
+
+	// Order keeps the order of deliveries that have the same one, whatever their
+	// targets are: no session gets the second before the first. "" is none. Topics
+	// have an order of their own and go without.
+	Order string
 }
 
 // Receipt tells whom a frame was queued for.
@@ -25,31 +31,33 @@ type Receipt struct {
 	// it includes users whose sessions are all on a loop that refused.
 	Users int
 	// Offline holds, in ascending order, those of Target.Users that had no
-	// session the filter admits.
+	// session on the filter's platforms. The session that Filter.Except leaves out
+	// counts as one: its user is here.
 	Offline []string
 }
 
 // Deliver queues one immutable frame for every session of the target. Of two
-// deliveries made one after the other to one topic, to everyone, or to the same
-// lists, no session gets the second before the first; between different kinds
-// of target there is no order. Sessions that log in or subscribe after a loop
+// deliveries made one after the other to one topic, to everyone, to the same
+// lists, or with the same Target.Order, no session gets the second before the
+// first; between others there is no order. Sessions that log in or subscribe after a loop
 // has begun with the frame do not get it. When a loop can't take it, the error
 // is ErrBusy and the receipt tells what the other loops took.
 func (h *Hub) Deliver(to Target, frame []byte) (Receipt, error) {
 	h.stat.deliveries.Add(1)
+	order := h.orderKey(to.Order)
 	if to.Everyone {
-		return h.everyone(to.Filter, frame)
+		return h.everyone(to.Filter, order, frame)
 	}
 	var buf [8]roomCount
 	rooms := h.targetRooms(buf[:0], to.Topics)
-	if len(to.Users)+len(to.Groups)+len(to.Sessions) == 0 {
+	if len(to.Users)+len(to.Members)+len(to.Sessions) == 0 {
 		return h.publish(rooms, len(to.Topics) > 1, to.Filter, frame)
 	}
 	lists := make([][]ref, len(h.loops))
 	rec := h.named(to, lists)
 	// A list that is long by what was asked for, not by who happens to be online:
 	// deliveries to the same lists always take the same line and keep their order.
-	long := len(to.Groups) > 0 || len(to.Users)+len(to.Sessions) > h.opt.Slice
+	long := to.Members != nil || len(to.Users)+len(to.Sessions) > h.opt.Slice
 	busy := false
 	for i, list := range lists {
 		if len(list) == 0 {
@@ -59,7 +67,7 @@ func (h *Hub) Deliver(to Target, frame []byte) (Receipt, error) {
 		if long {
 			line = &h.loops[i].bulk
 		}
-		if !line.enqueue(parcel{frame: frame, list: list}) {
+		if !line.enqueue(fanOut{frame: frame, list: list, order: order}) {
 			busy = true
 			rec.Sessions -= len(list)
 		}
@@ -78,7 +86,7 @@ func (h *Hub) Deliver(to Target, frame []byte) (Receipt, error) {
 }
 
 // everyone queues the frame for all sessions of all loops that have any.
-func (h *Hub) everyone(f Filter, frame []byte) (rec Receipt, err error) {
+func (h *Hub) everyone(f Filter, order uint64, frame []byte) (rec Receipt, err error) {
 	except := -1 // the loop of the session left out
 	if f.Except != 0 {
 		if e, ok := h.Lookup(f.Except); ok && f.admits(e.Platform) {
@@ -90,7 +98,7 @@ func (h *Hub) everyone(f Filter, frame []byte) (rec Receipt, err error) {
 		if n == 0 {
 			continue
 		}
-		if !l.everyone.enqueue(parcel{frame: frame, filter: f}) {
+		if !l.everyone.enqueue(fanOut{frame: frame, filter: f, order: order}) {
 			err = ErrBusy
 			continue
 		}
@@ -145,7 +153,7 @@ func (h *Hub) publishSeen(
 		if seen != nil {
 			set = seen[rc.room.loop.index]
 		}
-		if !rc.room.enqueue(parcel{frame: frame, filter: f, seen: set}) {
+		if !rc.room.enqueue(fanOut{frame: frame, filter: f, seen: set}) {
 			err = ErrBusy
 			continue
 		}
@@ -186,29 +194,27 @@ func seenSets(loops int, rooms []roomCount, lists [][]ref) []map[uint64]struct{}
 func (h *Hub) named(to Target, lists [][]ref) (rec Receipt) {
 	users := unique(to.Users)
 	for _, u := range users {
-		n := h.collect(u, to.Filter, lists)
-		if n == 0 {
+		if has(to.Without, u) {
+			continue
+		}
+		n, here := h.collect(u, to.Filter, lists)
+		if !here {
 			rec.Offline = append(rec.Offline, u)
-			continue
 		}
-		rec.Sessions += n
-		rec.Users++
+		rec.count(n)
 	}
-	members := h.membersOf(to.Groups)
-	for _, u := range members {
-		if has(users, u) {
+	for _, u := range to.Members {
+		if has(users, u) || has(to.Without, u) {
 			continue
 		}
-		if n := h.collect(u, to.Filter, lists); n > 0 {
-			rec.Sessions += n
-			rec.Users++
-		}
+		n, _ := h.collect(u, to.Filter, lists)
+		rec.count(n)
 	}
 	var more []string // users met by session id only
 	for _, id := range unique(to.Sessions) {
 		e, ok := h.Lookup(id)
 		if !ok || id == to.Filter.Except || !to.Filter.admits(e.Platform) ||
-			has(users, e.User) || has(members, e.User) {
+			!has(to.Without, e.User) && (has(users, e.User) || has(to.Members, e.User)) {
 			continue
 		}
 		lists[e.Loop] = append(lists[e.Loop], ref{e.Session, e.ID})
@@ -219,18 +225,12 @@ func (h *Hub) named(to Target, lists [][]ref) (rec Receipt) {
 	return rec
 }
 
-// membersOf returns the users of the groups, ascending and each once.
-func (h *Hub) membersOf(groups []string) []string {
-	if len(groups) == 1 {
-		members, _ := h.Group(groups[0])
-		return members
+// count adds the sessions of one user.
+func (r *Receipt) count(sessions int) {
+	r.Sessions += sessions
+	if sessions > 0 {
+		r.Users++
 	}
-	var all []string
-	for _, g := range groups {
-		members, _ := h.Group(g)
-		all = append(all, members...)
-	}
-	return unique(all)
 }
 
 // unique returns the values ascending and each once, and leaves list as it is.

@@ -9,8 +9,11 @@ import (
 	"pushd/internal/hub"
 )
 
+// staff are the members of a group.
+var staff = []string{"ann", "bob", "zoe"}
+
 // town is a hub with ann (web, ios), bob (web), cyd (ios, in news and sport) and
-// dee (web, in sport), and a group "staff" of ann, bob and the absent zoe.
+// dee (web, in sport).
 func town(t testing.TB) (*steps, *hub.Hub, map[string]*client) {
 	s := newSteps(2)
 	h := newHub(t, s, hub.Options{Roster: func(string) bool { return true }})
@@ -23,9 +26,6 @@ func town(t testing.TB) (*steps, *hub.Hub, map[string]*client) {
 	}
 	subscribe(t, h, c["cyd"], "news", "sport")
 	subscribe(t, h, c["dee"], "sport")
-	if err := h.SetGroup("staff", []string{"zoe", "bob", "ann", "bob"}); err != nil {
-		t.Fatal(err)
-	}
 	return s, h, c
 }
 
@@ -50,18 +50,27 @@ func TestTargets(t *testing.T) {
 			return hub.Target{Users: []string{"ann"}, Filter: hub.Filter{Except: c["ann.web"].ID}}
 		}, reach: "ann.ios", rec: hub.Receipt{Sessions: 1, Users: 1}},
 		"group": {to: func(map[string]*client) hub.Target {
-			return hub.Target{Groups: []string{"staff"}}
+			return hub.Target{Members: staff}
 		}, reach: "ann.ios ann.web bob", rec: hub.Receipt{Sessions: 3, Users: 2}},
 		"group and one of its users": {to: func(map[string]*client) hub.Target {
-			return hub.Target{Groups: []string{"staff", "no such group"}, Users: []string{"bob", "cyd", "zoe"}}
+			return hub.Target{Members: staff, Users: []string{"bob", "cyd", "zoe"}}
 		}, reach: "ann.ios ann.web bob cyd", rec: hub.Receipt{Sessions: 4, Users: 3, Offline: []string{"zoe"}}},
+		"members but one": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Members: staff, Without: []string{"ann", "cyd"}}
+		}, reach: "bob", rec: hub.Receipt{Sessions: 1, Users: 1}},
+		"users but one": {to: func(map[string]*client) hub.Target {
+			return hub.Target{Users: []string{"ann", "bob"}, Without: []string{"ann"}}
+		}, reach: "bob", rec: hub.Receipt{Sessions: 1, Users: 1}},
+		"the one session of a user is left out": {to: func(c map[string]*client) hub.Target {
+			return hub.Target{Users: []string{"bob", "dee"}, Filter: hub.Filter{Except: c["bob"].ID}}
+		}, reach: "dee", rec: hub.Receipt{Sessions: 1, Users: 1}},
 		"sessions, one twice, one unknown": {to: func(c map[string]*client) hub.Target {
 			return hub.Target{Sessions: []uint64{c["ann.web"].ID, c["ann.ios"].ID, c["ann.web"].ID, 1}}
 		}, reach: "ann.ios ann.web", rec: hub.Receipt{Sessions: 2, Users: 1}},
 		"session of a named user": {to: func(c map[string]*client) hub.Target {
 			return hub.Target{
 				Sessions: []uint64{c["ann.web"].ID, c["dee"].ID, c["bob"].ID},
-				Users:    []string{"ann"}, Groups: []string{"staff"},
+				Users:    []string{"ann"}, Members: staff,
 			}
 		}, reach: "ann.ios ann.web bob dee", rec: hub.Receipt{Sessions: 4, Users: 3}},
 		"session with filter": {to: func(c map[string]*client) hub.Target {

@@ -63,3 +63,13 @@ func Shrinks(n int) bool {
 
 // LoopCount returns the number of loops.
 func (h *Hub) LoopCount() int { return len(h.loops) }
+
+// Ordered returns how many orders the loops remember.
+func (h *Hub) Ordered() (n int) {
+	for _, l := range h.loops {
+		l.mu.Lock()
+		n += len(l.ordered)
+		l.mu.Unlock()
+	}
+	return n
+}

@@ -36,8 +36,6 @@ type Options struct {
 	MaxTopics           int // default 1,048,576
 	MaxTopicsPerSession int // default 128, at most 65,535
 	MaxTopicsPerUser    int // subscriptions of all sessions of one user; default 512
-	MaxGroups           int // default 65,536; over it, groups that can be loaded again are forgotten
-	MaxGroupMembers     int // default 100,000
 	MaxApps             int // application names told apart, at most 65,535; default 1,024
 
 	// MergeWindow says how long a frame to a topic waits for others to the same
@@ -84,8 +82,6 @@ func (o Options) withDefaults() Options {
 		{&o.MaxTopicsPerUser, 512},
 		{&o.MaxHistory, 10_000},
 		{&o.MaxHistoryBytes, 64 << 20},
-		{&o.MaxGroups, 1 << 16},
-		{&o.MaxGroupMembers, 100_000},
 		{&o.MaxApps, 1024},
 		{&o.Slice, 64},
 		{&o.MaxQueued, 64 << 20},
@@ -127,7 +123,6 @@ type Hub struct {
 	users    [shards]userShard
 	sessions [shards]sessionShard
 	topics   [shards]topicShard
-	groups   [groupShards]groupShard
 	parked   parking
 	apps     apps
 	memories memories
@@ -135,7 +130,6 @@ type Hub struct {
 
 	online     atomic.Int64 // distinct users
 	topicCount atomic.Int64
-	groupCount atomic.Int64
 	orphans    atomic.Int64 // replaced sessions that their own loop has not removed yet
 	stat       counters
 }

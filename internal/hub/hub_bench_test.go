@@ -3,6 +3,7 @@ package hub_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"pushd/internal/hub"
@@ -145,9 +146,7 @@ func BenchmarkDeliver(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	if err := h.SetGroup("group", users); err != nil {
-		b.Fatal(err)
-	}
+	slices.Sort(users)
 	frame := make([]byte, 64)
 	for _, bc := range []struct {
 		name string
@@ -157,8 +156,10 @@ func BenchmarkDeliver(b *testing.B) {
 		{"user", hub.Target{Users: users[:1]}, 1},
 		{"topic", hub.Target{Topics: []string{"news"}}, members},
 		{"everyone", hub.Target{Everyone: true}, members},
-		{"group", hub.Target{Groups: []string{"group"}}, members},
+		{"members", hub.Target{Members: users}, members},
 		{"users", hub.Target{Users: users}, members},
+		{"user-ordered", hub.Target{Users: users[:1], Order: "s:a:b"}, 1},
+		{"members-ordered", hub.Target{Members: users, Order: "g:a"}, members},
 	} {
 		b.Run(fmt.Sprintf("%s-%d", bc.name, bc.n), func(b *testing.B) {
 			b.ReportAllocs()

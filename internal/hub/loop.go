@@ -31,36 +31,39 @@ type loop struct {
 	joined    atomic.Uint64
 
 	mu        sync.Mutex
-	first     *room // ring of ready rooms other than direct
+	ordered   map[uint64]*ordered // where what keeps an order stands in line, by its key
+	first     *room               // ring of ready rooms other than direct
 	last      *room
 	queued    int  // cost of all walks that wait or are on
 	scheduled bool // drain is in the loop's mailbox or running
 }
 
 func newLoop(index int, loops Loops, opt Options, rng *rand.ChaCha8) *loop {
-	l := &loop{index: index, loops: loops, slice: opt.Slice, bound: opt.MaxQueued, rng: rng}
+	l := &loop{index: index, loops: loops, slice: opt.Slice, bound: opt.MaxQueued, rng: rng, ordered: map[uint64]*ordered{}}
 	l.run = l.drain
 	l.everyone.loop, l.direct.loop, l.bulk.loop = l, l, l
 	return l
 }
 
-// parcel is what is put in line.
-type parcel struct {
+// fanOut is what is put in line: it becomes a walk, or joins one.
+type fanOut struct {
 	frame  []byte
 	filter Filter
 	list   []ref               // see walk
 	seen   map[uint64]struct{} // see walk
 	visit  *visit              // see walk
+	order  uint64              // key of the order that it keeps; 0 is none
 }
 
 // enqueue puts a frame in line for a room, or for a list through a list room.
 // It reports false when the loop has no space for more. Post is called under
 // the lock, against the rule of this house: it never blocks or calls back, and
 // a failed Post can be undone only while nobody else relies on it.
-func (r *room) enqueue(p parcel) bool {
+func (r *room) enqueue(p fanOut) bool {
 	l := r.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	r = l.lineLocked(r, &p)
 	cost := walkCost + len(p.frame) + refCost*len(p.list)
 	if l.queued > 0 && l.queued+cost > l.bound {
 		return false
@@ -70,7 +73,7 @@ func (r *room) enqueue(p parcel) bool {
 	if !gather && !r.gathering && !l.scheduleLocked() {
 		return false
 	}
-	if plain && r.tail != nil && r.tail.join(p.frame, p.filter) {
+	if plain && r.tail != nil && r.joinLocked(&p) {
 		l.queued += len(p.frame) + joinCost
 		l.joined.Add(1)
 		return true
@@ -88,6 +91,7 @@ func (r *room) enqueue(p parcel) bool {
 		filter: p.filter, list: p.list, seen: p.seen, visit: p.visit,
 	}
 	l.queued += cost
+	l.orderLocked(r, w, p.order)
 	if r.tail == nil {
 		r.head = w
 	} else {
@@ -177,10 +181,13 @@ func (l *loop) drain() (more bool) {
 func (l *loop) serve(r *room, budget int) int {
 	for budget > 0 {
 		if r.walk == nil || r.cursor == 0 {
-			if !l.begin(r) {
+			began, blocked := l.begin(r)
+			if began || blocked {
+				budget--
+			}
+			if !began {
 				break
 			}
-			budget--
 		}
 		left, written := r.step(budget)
 		budget = left
@@ -208,7 +215,8 @@ func (r *room) skipLine(s *Session) {
 }
 
 // begin ends the walk that is through and starts the next one, if there is one.
-func (l *loop) begin(r *room) bool {
+// blocked reports that the next one has to wait for what stands in another line.
+func (l *loop) begin(r *room) (began, blocked bool) {
 	var ended *visit
 	if r.walk != nil {
 		ended = r.walk.visit
@@ -216,8 +224,12 @@ func (l *loop) begin(r *room) bool {
 	l.mu.Lock()
 	if r.walk != nil {
 		l.queued -= r.walk.cost
+		l.orderedLocked(r.walk)
 	}
 	w := r.head
+	if blocked = w.waits(); blocked {
+		w = nil
+	}
 	if w != nil {
 		r.head = w.next
 		if r.head == nil {
@@ -230,11 +242,11 @@ func (l *loop) begin(r *room) bool {
 	if ended != nil {
 		ended.done()
 	}
-	if r.late != nil && (w == nil || w.n > r.late.end) {
+	if r.late != nil && !blocked && (w == nil || w.n > r.late.end) {
 		r.late = nil
 	}
 	if w == nil {
-		return false
+		return false, blocked
 	}
 	w.next = nil
 	w.seal()
@@ -242,7 +254,7 @@ func (l *loop) begin(r *room) bool {
 	if w.list != nil {
 		r.cursor = len(w.list)
 	}
-	return true
+	return true, false
 }
 
 // rotate moves the first room of the ring, which has had its turn, to the end,

@@ -134,7 +134,7 @@ func TestSlicesAndTurns(t *testing.T) {
 	for name, to := range map[string]hub.Target{
 		"everyone": {Everyone: true},
 		"topic":    {Topics: []string{"big"}},
-		"group":    {Groups: []string{"big"}},
+		"members":  {Members: slices.Sorted(slices.Values(users))},
 		"users":    {Users: users},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,9 +145,6 @@ func TestSlicesAndTurns(t *testing.T) {
 				c := login(t, h, u, 1, 0)
 				subscribe(t, h, c, "big")
 				all = append(all, c)
-			}
-			if err := h.SetGroup("big", users); err != nil {
-				t.Fatal(err)
 			}
 			takeTurns(t, s, h, all, to, slice)
 		})
@@ -192,10 +189,7 @@ func TestGroupOrder(t *testing.T) {
 		users = append(users, fmt.Sprint("u", i))
 		all = append(all, login(t, h, users[i], 1, 0))
 	}
-	if err := h.SetGroup("g", users); err != nil {
-		t.Fatal(err)
-	}
-	to := hub.Target{Groups: []string{"g"}}
+	to := hub.Target{Members: users}
 	deliver(t, h, to, "1")
 	h.Remove(&all[0].Session)
 	deliver(t, h, to, "2")

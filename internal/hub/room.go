@@ -64,7 +64,7 @@ func (r *room) remove(pos uint32) {
 	if r.late != nil {
 		delete(r.late.after, r.members[p])
 	}
-	if r.walk != nil && p < r.cursor {
+	if r.walk != nil && r.walk.list == nil && p < r.cursor {
 		r.cursor--
 		r.move(r.cursor, p)
 		p = r.cursor
@@ -108,7 +108,8 @@ type walk struct {
 	cost   int      // what the walk counts for in the loop's bound
 	filter Filter
 
-	// list is who receives it instead of the room's members; already filtered.
+	// list is who receives it instead of the room's members; already filtered. Such
+	// a walk may stand in any line of its loop.
 	list []ref
 	// seen holds the ids that this delivery has reached or will reach by another
 	// room or list of the same loop; nil when there is none. Only the loop may
@@ -116,7 +117,9 @@ type walk struct {
 	seen map[uint64]struct{}
 	// visit is called for each member instead of a Write.
 	visit *visit
-	shut  bool // nothing may join: somebody came who gets what follows, and not this
+	order *ordered // the order that it keeps; nil is none
+	after *ordered // must have ended before this one begins; nil is nothing
+	shut  bool     // nothing may join: somebody came who gets what follows, and not this
 }
 
 // visit is what a walk does that carries no frame. Both are called on the loop.

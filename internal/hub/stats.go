@@ -25,7 +25,6 @@ type Stats struct {
 	Unrecovered uint64 // and that were told that this can't be
 
 	Topics      int
-	Groups      int
 	ParkedNow   int
 	Remembered  int // topics with a memory
 	MemoryBytes int // of all memories, as Options.MaxHistoryBytes counts them
@@ -49,7 +48,6 @@ func (h *Hub) Stats() Stats {
 		Remembered:  int(h.memories.count.Load()),
 
 		Topics: int(h.topicCount.Load()),
-		Groups: int(h.groupCount.Load()),
 	}
 	for _, l := range h.loops {
 		s.Written += l.written.Load()

@@ -68,7 +68,7 @@ func (h *Hub) TopicUsers(ctx context.Context, name string) ([]OnlineUser, error)
 			member: func(s *Session) { users[s.User] |= 1 << s.Platform },
 			done:   func() { found <- users },
 		}
-		if !rc.room.enqueue(parcel{visit: v}) {
+		if !rc.room.enqueue(fanOut{visit: v}) {
 			return nil, ErrBusy
 		}
 	}

@@ -83,66 +83,17 @@ func TestTopicBeginsAgain(t *testing.T) {
 	mustBeConsistent(t, h, s)
 }
 
-func TestGroups(t *testing.T) {
-	s := newSteps(1)
-	h := newHub(t, s, hub.Options{MaxGroups: 2, MaxGroupMembers: 3})
+func TestAllOnline(t *testing.T) {
+	h := newHub(t, newSteps(1), hub.Options{})
 	for _, u := range []string{"bob", "ann"} {
 		login(t, h, u, 1, 0)
 		login(t, h, u, 2, 0)
 	}
-	want := func(name string, members ...string) {
-		t.Helper()
-		if got, ok := h.Group(name); !ok || !slices.Equal(got, members) {
-			t.Errorf("%s is %q, %v; want %q", name, got, ok, members)
-		}
-	}
-	if n, err := h.AddOnline("all"); n != 2 || err != nil {
-		t.Errorf("AddOnline: %d, %v", n, err)
-	}
-	want("all", "ann", "bob")
-	given := []string{"zoe", "bob", "zoe"}
-	if err := h.SetGroup("some", given); err != nil {
-		t.Error(err)
-	}
-	if given[0] != "zoe" || given[1] != "bob" {
-		t.Errorf("SetGroup changed its argument to %q", given)
-	}
-	want("some", "bob", "zoe")
-	if n, err := h.AddOnline("some"); n != 3 || err != nil {
-		t.Errorf("AddOnline to some: %d, %v", n, err)
-	}
-	want("some", "ann", "bob", "zoe")
 	if all, err := h.AllOnline(2); err != nil || !slices.Equal(all, []string{"ann", "bob"}) {
 		t.Errorf("online are %q, %v", all, err)
 	}
-	if _, err := h.AllOnline(1); !errors.Is(err, hub.ErrGroupFull) {
+	if _, err := h.AllOnline(1); !errors.Is(err, hub.ErrTooManyOnline) {
 		t.Errorf("more than one online: %v", err)
-	}
-
-	login(t, h, "cyd", 1, 0)
-	_, full := h.AddOnline("some")
-	login(t, h, "dee", 1, 0)
-	_, online := h.AddOnline("all")
-	_, noName := h.AddOnline("")
-	for name, tc := range map[string]struct{ got, want error }{
-		"no name":             {h.SetGroup("", nil), hub.ErrGroupName},
-		"no name, online":     {noName, hub.ErrGroupName},
-		"name too long":       {h.SetGroup(strings.Repeat("x", hub.MaxTopicName+1), nil), hub.ErrGroupName},
-		"too many members":    {h.SetGroup("some", []string{"a", "b", "c", "d"}), hub.ErrGroupFull},
-		"too many with those": {full, hub.ErrGroupFull},
-		"too many online":     {online, hub.ErrGroupFull},
-		"too many groups":     {h.SetGroup("third", nil), hub.ErrGroupsFull},
-		"replaced at bound":   {h.SetGroup("some", []string{"bob"}), nil},
-	} {
-		if !errors.Is(tc.got, tc.want) {
-			t.Errorf("%s: %v, want %v", name, tc.got, tc.want)
-		}
-	}
-	if !h.DeleteGroup("some") || h.DeleteGroup("some") {
-		t.Error("DeleteGroup reports whether there was one")
-	}
-	if _, ok := h.Group("some"); ok || h.Stats().Groups != 1 {
-		t.Errorf("a deleted group is there, or counted: %d", h.Stats().Groups)
 	}
 }
 
@@ -154,14 +105,10 @@ func TestNamesAreCopied(t *testing.T) {
 	name := unsafe.String(&buffer[0], len(buffer))
 	subscribe(t, h, c, name)
 	app := h.Intern(name)
-	if err := h.SetGroup(name, []string{name}); err != nil {
-		t.Fatal(err)
-	}
 	copy(buffer, "xxxx")
-	members, ok := h.Group("name")
-	if !ok || members[0] != "name" || h.Subscribers("name") != 1 ||
+	if h.Subscribers("name") != 1 ||
 		h.AppName(app) != "name" || h.Intern("name") != app || h.Topics(&c.Session)[0] != "name" {
-		t.Errorf("group %q, %v; %d subscribers; app %q", members, ok, h.Subscribers("name"), h.AppName(app))
+		t.Errorf("%d subscribers; app %q", h.Subscribers("name"), h.AppName(app))
 	}
 }
 

@@ -131,17 +131,22 @@ func (h *Hub) forget(s *Session) {
 }
 
 // collect appends the user's sessions that the filter admits to the list of
-// their loop and returns how many there were.
-func (h *Hub) collect(user string, f Filter, lists [][]ref) (n int) {
+// their loop and returns how many there were. here reports that the user has a
+// session on the filter's platforms, the one left out included.
+func (h *Hub) collect(user string, f Filter, lists [][]ref) (n int, here bool) {
 	key := h.hash(user)
 	shard := &h.users[shardOf(key)]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	for e := shard.chains.get(key); e != nil; e = e.next {
-		if e.User == user && f.match(e) {
+		if e.User != user || !f.admits(e.Platform) {
+			continue
+		}
+		here = true
+		if e.ID != f.Except {
 			lists[e.Loop] = append(lists[e.Loop], ref{e, e.ID})
 			n++
 		}
 	}
-	return n
+	return n, here
 }

@@ -25,7 +25,7 @@ func (feedHandler) Closed(*Conn, Reason)        {}
 
 // NewFeeder makes a connection that calls message.
 func NewFeeder(message func([]byte)) *Feeder {
-	s, err := New(nil, metrics.New(1), slog.New(slog.DiscardHandler), Options{Loops: 1})
+	s, err := New(metrics.New(1), slog.New(slog.DiscardHandler), Options{Loops: 1})
 	if err != nil {
 		panic(err)
 	}

@@ -102,7 +102,7 @@ func TestOriginSameHostByDefault(t *testing.T) {
 
 func TestBadOriginOptionIsRefused(t *testing.T) {
 	for _, o := range []string{"example.com", "https://", "https://a.b/path", "https://user@a.b", "://x"} {
-		if _, err := poller.New(nil, nil, nil, poller.Options{Origins: []string{o}}); err == nil || !strings.Contains(err.Error(), o) {
+		if _, err := poller.New(nil, nil, poller.Options{Origins: []string{o}}); err == nil || !strings.Contains(err.Error(), o) {
 			t.Errorf("%q: %v", o, err)
 		}
 	}

@@ -80,14 +80,14 @@ func start(t testing.TB, h hooks, opts poller.Options) *server {
 		opts.Loops = 1
 	}
 	log, m := &logBuffer{}, metrics.New(opts.Loops)
-	s, err := poller.New(func() (*poller.Conn, poller.Handler) {
-		p := &peer{hooks: &h}
-		return &p.Conn, p
-	}, m, slog.New(slog.NewTextHandler(log, nil)), opts)
+	s, err := poller.New(m, slog.New(slog.NewTextHandler(log, nil)), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Listen(context.Background(), "127.0.0.1:0"); err != nil {
+	if err := s.Listen(context.Background(), "127.0.0.1:0", func() (*poller.Conn, poller.Handler) {
+		p := &peer{hooks: &h}
+		return &p.Conn, p
+	}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

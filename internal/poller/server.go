@@ -40,7 +40,6 @@ type NewConn func() (*Conn, Handler)
 type Server struct {
 	// immutable after New
 	opts    Options
-	newConn NewConn
 	origins origins
 	metrics *metrics.Metrics
 	log     *slog.Logger
@@ -49,19 +48,20 @@ type Server struct {
 	open    atomic.Int64 // sockets accepted and not yet closed or handed off
 	handed  atomic.Int64 // sockets handed off and not yet closed
 	peers   *addressLimit
+	newConn NewConn  // set by Listen, before the loops run
 	addr    net.Addr // set by Listen
 	running bool     // set by Listen
 	closed  atomic.Bool
 }
 
-// New makes the loops; Listen starts them. newConn is called on the loops.
-func New(newConn NewConn, m *metrics.Metrics, log *slog.Logger, opts Options) (*Server, error) {
+// New makes the loops; Listen starts them.
+func New(m *metrics.Metrics, log *slog.Logger, opts Options) (*Server, error) {
 	o := opts.withDefaults()
 	origins, err := parseOrigins(o.Origins)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, newConn: newConn, origins: origins, metrics: m, log: log, peers: newAddressLimit(o.MaxPerAddress, o.HandshakeRate)}
+	s := &Server{opts: o, origins: origins, metrics: m, log: log, peers: newAddressLimit(o.MaxPerAddress, o.HandshakeRate)}
 	for i := range o.Loops {
 		l, err := newLoop(s, i, m.Loop(i))
 		if err != nil {
@@ -76,9 +76,11 @@ func New(newConn NewConn, m *metrics.Metrics, log *slog.Logger, opts Options) (*
 }
 
 // Listen binds the address on every loop (SO_REUSEPORT: the kernel spreads the
-// connections) and starts the loops. Port 0 picks a free port; Addr tells which.
-// After an error only Shutdown is left to call.
-func (s *Server) Listen(ctx context.Context, addr string) error {
+// connections) and starts the loops. newConn is called on them, for each socket
+// that they accept. Port 0 picks a free port; Addr tells which. After an error only
+// Shutdown is left to call.
+func (s *Server) Listen(ctx context.Context, addr string, newConn NewConn) error {
+	s.newConn = newConn
 	addr, err := probe(ctx, addr)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // Bounds of one digest. Its count tells all, also of those it doesn't name.
@@ -49,19 +50,32 @@ type moved struct {
 }
 
 // onlinePlatforms is where a user is online now.
-func (s *Service) onlinePlatforms(user string) (set uint64) {
-	for _, u := range s.ports.Directory.CheckUsers([]string{user}) {
+func (s *Service) onlinePlatforms(ctx context.Context, user string) (set uint64) {
+	online, err := s.ports.Directory.CheckUsers(ctx, []string{user})
+	if err != nil {
+		s.log.Warn("who is online isn't known: a digest lacks a user", slog.String("user", user), slog.Any("error", err))
+	}
+	for _, u := range online {
 		set |= s.platformSet(u.Platforms)
 	}
 	return set
 }
 
-// net is where a user came and went in the end. Two loops may have reported in
+// settled is where a user came and went in the end. Two loops may have reported in
 // the wrong order who came and who went in the same instant; the directory
 // knows how it ended. Who did both within the digest's time did neither.
-func (s *Service) net(user string, c *change) (came, went moved) {
-	is := s.onlinePlatforms(user) & c.seen
+func (s *Service) settled(ctx context.Context, user string, c *change) (came, went moved) {
+	is := s.onlinePlatforms(ctx, user) & c.seen
 	return moved{user, is &^ c.was}, moved{user, c.was &^ is}
+}
+
+// subscribers is how many sessions are in a topic; 0 when that isn't known now.
+func (s *Service) subscribers(ctx context.Context, topic string) int {
+	n, err := s.ports.Topics.Subscribers(ctx, topic)
+	if err != nil {
+		s.log.Warn("who watches isn't known: a digest is not sent", slog.String("topic", topic), slog.Any("error", err))
+	}
+	return n
 }
 
 // digest sends what changed since the last one to who watches.
@@ -73,27 +87,27 @@ func (s *Service) digest(ctx context.Context) {
 	if users == nil {
 		return
 	}
-	watchers := s.ports.Topics.Subscribers(presenceAll)
+	watchers := s.subscribers(ctx, presenceAll)
 	if s.opts.PresenceAnnounce {
 		watchers = 0 // they are told with everybody
 	}
 	var came, went []moved
 	for u, c := range users {
 		topic := presencePrefix + u
-		watched := s.ports.Topics.Subscribers(topic)
+		watched := s.subscribers(ctx, topic)
 		if watched == 0 && watchers == 0 {
 			continue
 		}
-		on, off := s.net(u, c)
+		on, off := s.settled(ctx, u, c)
 		came, went = appendMoved(came, on), appendMoved(went, off)
 		if watched > 0 {
-			to := Target{Topics: []string{topic}}
+			to := delivery.Target{Topics: []string{topic}}
 			s.tell(ctx, to, "Online", appendMoved(nil, on), 0, watched)
 			s.tell(ctx, to, "Offline", appendMoved(nil, off), 0, watched)
 		}
 	}
 	if watchers > 0 {
-		to := Target{Topics: []string{presenceAll}}
+		to := delivery.Target{Topics: []string{presenceAll}}
 		s.tell(ctx, to, "Online", came, overflow[1], watchers)
 		s.tell(ctx, to, "Offline", went, overflow[0], watchers)
 	}
@@ -104,7 +118,12 @@ func (s *Service) announce(ctx context.Context) {
 	if !s.opts.PresenceAnnounce {
 		return
 	}
-	now, sessions := s.clock(), s.ports.Directory.Counts().Sessions
+	counts, err := s.ports.Directory.Counts(ctx)
+	if err != nil {
+		s.log.Warn("a digest of who came and went waits for the next try", slog.Any("error", err))
+		return
+	}
+	now, sessions := s.clock(), counts.Sessions
 	if every := time.Duration(sessions/digestWrites) * time.Second; now.Sub(s.told) < every {
 		return
 	}
@@ -115,10 +134,10 @@ func (s *Service) announce(ctx context.Context) {
 	s.told = now
 	var came, went []moved
 	for u, c := range users {
-		on, off := s.net(u, c)
+		on, off := s.settled(ctx, u, c)
 		came, went = appendMoved(came, on), appendMoved(went, off)
 	}
-	to := Target{Everyone: true}
+	to := delivery.Target{Everyone: true}
 	s.tell(ctx, to, "Online", came, overflow[1], sessions)
 	s.tell(ctx, to, "Offline", went, overflow[0], sessions)
 }
@@ -130,19 +149,19 @@ func appendMoved(list []moved, m moved) []moved {
 	return append(list, m)
 }
 
-// names is how many bytes of users a digest to so many receivers may have.
-func names(receivers int) int { return min(maxDigestBytes, digestTraffic/max(receivers, 1)) }
+// digestBudget is how many bytes of users a digest to so many receivers may have.
+func digestBudget(receivers int) int { return min(maxDigestBytes, digestTraffic/max(receivers, 1)) }
 
 // tell sends one digest of users, and of more that are only counted. It changes
 // the order of users.
-func (s *Service) tell(ctx context.Context, to Target, action string, users []moved, more, receivers int) {
+func (s *Service) tell(ctx context.Context, to delivery.Target, action string, users []moved, more, receivers int) {
 	d := presenceDigest{Users: []OnlineUser{}, Count: len(users) + more, Time: s.clock().UnixMilli()}
 	if d.Count == 0 {
 		return
 	}
 	users = users[:min(len(users), maxDigest)]
 	slices.SortFunc(users, func(a, b moved) int { return strings.Compare(a.user, b.user) })
-	left := names(receivers)
+	left := digestBudget(receivers)
 	for _, u := range users {
 		if left -= len(u.user) + entryBytes; left < 0 {
 			break
@@ -159,7 +178,7 @@ func (s *Service) topicDigests(ctx context.Context) {
 			Topic: c.Topic, Joined: notNil(c.Joined), Left: notNil(c.Left),
 			Count: c.Users, More: c.More, Time: s.clock().UnixMilli(),
 		}
-		left := names(c.Subscribers)
+		left := digestBudget(c.Subscribers)
 		for _, list := range [][]string{c.Joined, c.Left} {
 			for _, u := range list {
 				left -= len(u) + 3
@@ -169,16 +188,16 @@ func (s *Service) topicDigests(ctx context.Context) {
 			// A part of them is of no use to who keeps a list: it has to ask anyway.
 			d.Joined, d.Left, d.More = []string{}, []string{}, true
 		}
-		s.send(ctx, Target{Topics: []string{c.Topic}}, "topic", "Presence", d)
+		s.send(ctx, delivery.Target{Topics: []string{c.Topic}}, "topic", "Presence", d)
 	}
 }
 
-func (s *Service) send(ctx context.Context, to Target, module, action string, data any) {
+func (s *Service) send(ctx context.Context, to delivery.Target, module, action string, data any) {
 	frame, err := codec.Push(module, action, data)
 	if err == nil {
 		_, err = s.ports.Deliverer.Deliver(ctx, to, frame)
 	}
 	if err != nil {
-		s.log.Warn("presence digest not delivered", slog.Any("topics", to.Topics), slog.String("action", action), slog.Any("cause", err))
+		s.log.Warn("presence digest not delivered", slog.Any("topics", to.Topics), slog.String("action", action), slog.Any("error", err))
 	}
 }

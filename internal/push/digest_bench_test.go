@@ -8,6 +8,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
 
@@ -18,19 +19,21 @@ type hall struct {
 	bytes    int
 }
 
-func (h *hall) Counts() push.Counts { return push.Counts{Sessions: h.sessions} }
+func (h *hall) Counts(context.Context) (push.Counts, error) {
+	return push.Counts{Sessions: h.sessions}, nil
+}
 
-func (h *hall) CheckUsers(users []string) []push.OnlineUser {
+func (h *hall) CheckUsers(_ context.Context, users []string) ([]push.OnlineUser, error) {
 	all := make([]push.OnlineUser, len(users))
 	for i, u := range users {
 		all[i] = push.OnlineUser{User: u, Platforms: []string{"web"}}
 	}
-	return all
+	return all, nil
 }
 
-func (h *hall) Deliver(_ context.Context, _ push.Target, f codec.Frame) (push.Receipt, error) {
+func (h *hall) Deliver(_ context.Context, _ delivery.Target, f codec.Frame) (delivery.Receipt, error) {
 	h.bytes += len(f) * h.sessions
-	return push.Receipt{Sessions: h.sessions}, nil
+	return delivery.Receipt{Sessions: h.sessions}, nil
 }
 
 // BenchmarkLoginStorm is what 100,000 logins cost the presence of the service:
@@ -53,7 +56,7 @@ func BenchmarkLoginStorm(b *testing.B) {
 			var logins, digest time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
-				s := push.New(push.Ports{Deliverer: h, Directory: h, Topics: h, Groups: h}, platforms, push.Options{PresenceAnnounce: announce})
+				s := push.New(push.Ports{Deliverer: h, Closer: h, Directory: h, Topics: h, Groups: h}, platforms, push.Options{PresenceAnnounce: announce})
 				began := time.Now()
 				for _, u := range names {
 					s.Presence(u, web, true)

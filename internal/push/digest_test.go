@@ -23,7 +23,7 @@ func TestPresenceAnnounce(t *testing.T) {
 		n.move(s, "cyd", web, false)
 		atTick()
 		sent := n.sent()
-		if len(sent) != 1 || !sent[0].to.Everyone {
+		if len(sent) != 1 || !sent[0].To.Everyone {
 			t.Fatalf("%+v", sent)
 		}
 		if got := digests(t, sent); fmt.Sprint(got) != "[{ Online [ann:web,ios bob:web] 2}]" {
@@ -110,10 +110,10 @@ func TestTopicDigest(t *testing.T) {
 				Module, Action string
 				Data           json.RawMessage
 			}
-			if err := json.Unmarshal([]byte(d.payload), &p); err != nil {
+			if err := json.Unmarshal([]byte(d.Payload), &p); err != nil {
 				t.Fatal(err)
 			}
-			if p.Module != "topic" || p.Action != "Presence" || string(p.Data) != fmt.Sprintf(want[i], now) || d.to.Topics[0] != "abcd"[i:i+1] {
+			if p.Module != "topic" || p.Action != "Presence" || string(p.Data) != fmt.Sprintf(want[i], now) || d.To.Topics[0] != "abcd"[i:i+1] {
 				t.Errorf("%+v", d)
 			}
 		}

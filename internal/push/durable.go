@@ -11,6 +11,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // Durable keeps pushes until their receivers have them. *chat.Service is one.
@@ -103,13 +104,13 @@ func (s *Service) keep(ctx context.Context, id account.Identity, to []string, it
 }
 
 // durableTarget is who is to be reached of a receiver that Keep knows.
-func durableTarget(to string) Target {
+func durableTarget(to string) delivery.Target {
 	kind, name, _ := strings.Cut(to, ":")
 	switch kind {
 	case "notice":
-		return Target{Users: []string{name}}
+		return delivery.Target{Users: []string{name}}
 	case "group":
-		return Target{Groups: []string{name}}
+		return delivery.Target{Groups: []string{name}}
 	}
-	return Target{Everyone: true}
+	return delivery.Target{Everyone: true}
 }

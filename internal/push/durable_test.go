@@ -75,9 +75,9 @@ func TestDurable(t *testing.T) {
 	}
 	var to []string
 	for _, d := range n.sent() {
-		to = append(to, strings.Join(append(d.to.Users, d.to.Groups...), " "))
-		if d.payload != `{"Module":"chat","Action":"Message","Data":{"n":1}}` {
-			t.Errorf("delivered %s", d.payload)
+		to = append(to, strings.Join(append(d.To.Users, d.To.Groups...), " "))
+		if d.Payload != `{"Module":"chat","Action":"Message","Data":{"n":1}}` {
+			t.Errorf("delivered %s", d.Payload)
 		}
 	}
 	slices.Sort(to)
@@ -85,7 +85,7 @@ func TestDurable(t *testing.T) {
 		t.Errorf("delivered to %q", to)
 	}
 	rep = ok(s.Broadcast(t.Context(), pusher, push.BroadcastRequest{Message: message(`{}`), Durable: true}))(t)
-	if sent := n.sent(); !sent[len(sent)-1].to.Everyone || rep.Offline == nil {
+	if sent := n.sent(); !sent[len(sent)-1].To.Everyone || rep.Offline == nil {
 		t.Errorf("%+v, %+v", rep, sent)
 	}
 	if got := kept.taken(); !slices.Equal(got, []string{"all 0s"}) {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,114 +13,63 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery/delivertest"
 	"pushd/internal/push"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// delivery is what a Deliverer was asked to do.
-type delivery struct {
-	to      push.Target
-	payload string
-}
-
-// node is a fake of all ports: who is online is a map, and deliveries are
-// recorded.
+// node is a fake of all ports: the fake of package delivertest, with a directory
+// and topics that remember. A user of many platforms has as many sessions.
 type node struct {
-	deliver func(push.Target) (push.Receipt, error) // nil: to who is online
-
-	mu         sync.Mutex
-	online     map[string][]string // user to platforms
-	topics     map[string]map[string]bool
-	groups     map[string][]string
+	*delivertest.Node
+	groups     *push.MemoryGroups
 	groupsFail error // what asking for groups and deleting them ends with
-	deliveries []delivery
-	dropped    map[string]int
-	kicked     []string
-	history    map[string][]codec.Frame
-	moves      []push.TopicChange
-	sessions   int // that Counts tells; 1 if 0
+
+	mu       sync.Mutex
+	dropped  map[string]int
+	history  map[string][]codec.Frame
+	moves    []push.TopicChange
+	sessions int // that Counts tells; 1 if 0
 }
 
 func newNode() *node {
-	return &node{online: map[string][]string{}, topics: map[string]map[string]bool{}, groups: map[string][]string{}, dropped: map[string]int{}}
+	groups := push.NewMemoryGroups(0, 0)
+	return &node{Node: delivertest.NewNode(groups, "watcher/web", "other/web"), groups: groups, dropped: map[string]int{}}
 }
 
 func (n *node) ports() push.Ports {
-	return push.Ports{Deliverer: n, Directory: n, Topics: n, Groups: n}
+	return push.Ports{Deliverer: n, Closer: n, Directory: n, Topics: n, Groups: n}
 }
 
-func (n *node) Deliver(_ context.Context, to push.Target, f codec.Frame) (push.Receipt, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.deliver != nil {
-		r, err := n.deliver(to)
-		if err != nil {
-			return r, err
-		}
-		n.deliveries = append(n.deliveries, delivery{to, string(f.Payload())})
-		return r, nil
-	}
-	n.deliveries = append(n.deliveries, delivery{to, string(f.Payload())})
-	var r push.Receipt
-	for _, u := range to.Users {
-		matching := 0
-		for _, p := range n.online[u] {
-			if len(to.Platforms) == 0 || slices.Contains(to.Platforms, p) {
-				matching++
-			}
-		}
-		if matching == 0 {
-			r.Offline = append(r.Offline, u)
-			continue
-		}
-		r.Sessions += matching
-		r.Users++
-	}
-	for _, t := range to.Topics {
-		r.Sessions += len(n.topics[t])
-		r.Users += len(n.topics[t])
-	}
-	return r, nil
-}
-
-// sent empties the record and returns it.
-func (n *node) sent() []delivery {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	d := n.deliveries
-	n.deliveries = nil
-	return d
-}
+// sent empties the record of deliveries and returns it.
+func (n *node) sent() []delivertest.Delivery { return n.Deliveries() }
 
 func (n *node) set(user string, platforms ...string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(platforms) == 0 {
-		delete(n.online, user)
-		return
+	for _, p := range n.Platforms(user) {
+		n.Logout(user + "/" + p)
 	}
-	n.online[user] = platforms
+	for _, p := range platforms {
+		n.Login(user + "/" + p)
+	}
 }
 
 // move changes where a user is online and tells the service.
 func (n *node) move(s *push.Service, user string, p account.Platform, online bool) {
-	name := map[account.Platform]string{web: "web", ios: "ios"}[p]
-	n.mu.Lock()
-	now := slices.DeleteFunc(slices.Clone(n.online[user]), func(have string) bool { return have == name })
-	n.mu.Unlock()
+	session := user + "/" + map[account.Platform]string{web: "web", ios: "ios"}[p]
 	if online {
-		now = append(now, name)
+		n.Login(session)
+	} else {
+		n.Logout(session)
 	}
-	n.set(user, now...)
 	s.Presence(user, p, online)
 }
 
-func (n *node) Counts() push.Counts {
-	return push.Counts{Connections: 2, Sessions: max(n.sessions, 1), Users: 1}
+func (n *node) Counts(context.Context) (push.Counts, error) {
+	return push.Counts{Connections: 2, Sessions: max(n.sessions, 1), Users: 1}, nil
 }
 
-func (n *node) OnlineUsers(platform string, limit int, cursor string) ([]push.OnlineUser, string, error) {
+func (n *node) OnlineUsers(_ context.Context, platform string, limit int, cursor string) ([]push.OnlineUser, string, error) {
 	if cursor == "bad" {
 		return nil, "", codec.Errorf(codec.CodeMalformed, "bad cursor")
 	}
@@ -133,92 +80,69 @@ func (n *node) UserSessions(_ context.Context, user string) ([]push.SessionInfo,
 	if user == "broken" {
 		return nil, errors.New("boom")
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	var all []push.SessionInfo
-	for _, p := range n.online[user] {
+	for _, p := range n.Platforms(user) {
 		all = append(all, push.SessionInfo{User: user, Platform: p})
 	}
 	return all, nil
 }
 
-func (n *node) CheckUsers(users []string) []push.OnlineUser {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var on []push.OnlineUser
+func (n *node) CheckUsers(_ context.Context, users []string) (on []push.OnlineUser, err error) {
 	for _, u := range users {
-		if p := n.online[u]; len(p) > 0 {
+		if p := n.Platforms(u); len(p) > 0 {
 			on = append(on, push.OnlineUser{User: u, Platforms: p})
 		}
 	}
-	return on
+	return on, nil
 }
 
-func (n *node) Kick(_ context.Context, user, platform, session, reason string) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.kicked = append(n.kicked, strings.Join([]string{user, platform, session, reason}, "|"))
-	return 1, nil
+func (n *node) AllOnline(_ context.Context, most int) ([]string, error) {
+	if n.sessions > most {
+		return nil, codec.Errorf(codec.CodeTooMany, "too many users are online")
+	}
+	var online []string
+	for _, u := range []string{"alice", "bob", "carol"} {
+		if len(n.Platforms(u)) > 0 {
+			online = append(online, u)
+		}
+	}
+	return online, nil
 }
 
-func (n *node) Subscribe(_ context.Context, session, topic string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// Subscribe adds a session to a topic, unless it is the one that is in enough.
+func (n *node) Subscribe(ctx context.Context, session, topic string) error {
 	if session == "full" {
 		return codec.Errorf(codec.CodeTooMany, "too many topics")
 	}
-	if n.topics[topic] == nil {
-		n.topics[topic] = map[string]bool{}
+	return n.Node.Subscribe(ctx, session, topic)
+}
+
+// kicks are the calls of Close, as "user|platform|session|text".
+func (n *node) kicks() (all []string) {
+	for _, c := range n.Closings() {
+		all = append(all, strings.Join([]string{c.Of.User, strings.Join(c.Of.Platforms, ","), c.Of.Session, c.Text}, "|"))
 	}
-	n.topics[topic][session] = true
-	return nil
-}
-
-func (n *node) Unsubscribe(_ context.Context, session, topic string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.topics[topic], session)
-	return nil
-}
-
-func (n *node) Subscribers(topic string) int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return len(n.topics[topic])
-}
-
-func (n *node) topicsOf(session string) []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var all []string
-	for t, sessions := range n.topics {
-		if sessions[session] {
-			all = append(all, t)
-		}
-	}
-	slices.Sort(all)
 	return all
 }
 
-func (n *node) SetGroup(_ context.Context, group string, users []string) error {
-	n.groups[group] = users
-	return nil
+func (n *node) topicsOf(session string) []string { return n.Topics(session) }
+
+func (n *node) SetGroup(ctx context.Context, group string, users []string) error {
+	return n.groups.SetGroup(ctx, group, users)
 }
 
-func (n *node) AddOnline(_ context.Context, group string) (int, error) {
-	n.groups[group] = slices.Sorted(maps.Keys(n.online))
-	return len(n.groups[group]), nil
+func (n *node) AddMembers(ctx context.Context, group string, users []string) (int, error) {
+	return n.groups.AddMembers(ctx, group, users)
 }
 
-func (n *node) Group(_ context.Context, group string) ([]string, bool, error) {
-	users, ok := n.groups[group]
-	return users, ok, n.groupsFail
+func (n *node) Group(ctx context.Context, group string) ([]string, bool, error) {
+	users, ok, err := n.groups.Group(ctx, group)
+	return users, ok, errors.Join(err, n.groupsFail)
 }
 
-func (n *node) DeleteGroup(_ context.Context, group string) (bool, error) {
-	_, ok := n.groups[group]
-	delete(n.groups, group)
-	return ok, n.groupsFail
+func (n *node) DeleteGroup(ctx context.Context, group string) (bool, error) {
+	was, err := n.groups.DeleteGroup(ctx, group)
+	return was, errors.Join(err, n.groupsFail)
 }
 
 func (n *node) Dropped(reason string) {
@@ -248,7 +172,7 @@ var (
 	pusher = account.Identity{Key: "backend", Scopes: account.ScopePush}
 	reader = account.Identity{Key: "monitor", Scopes: account.ScopeRead}
 	admin  = account.Identity{Key: "ops", Scopes: account.ScopeAdmin}
-	alice  = account.Identity{User: "alice", Session: "s-alice", Platform: 1}
+	alice  = account.Identity{User: "alice", Session: "watcher/web", Platform: 1}
 )
 
 // wantCode checks that err answers with the code, and says what it should.
@@ -260,6 +184,13 @@ func wantCode(t *testing.T, err error, code int, says string) {
 	}
 	if e.Code != code || !strings.Contains(e.Msg, says) {
 		t.Fatalf("error %v, want code %d saying %q", err, code, says)
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
 
@@ -13,36 +14,35 @@ import (
 
 func (n *node) Remembers(topic string) bool { return strings.HasPrefix(topic, "r") }
 
-func (n *node) Publish(_ context.Context, topic, except string, stamp codec.Stamp) (push.Receipt, push.Position, error) {
+func (n *node) Publish(ctx context.Context, topic, except string, stamp codec.Stamp) (delivery.Receipt, push.Position, error) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	at := push.Position{Offset: uint64(len(n.history[topic]) + 1), Epoch: "e1"}
 	frame := stamp.At(at.Offset, at.Epoch)
 	if n.history == nil {
 		n.history = map[string][]codec.Frame{}
 	}
 	n.history[topic] = append(n.history[topic], frame)
-	to := push.Target{Topics: []string{topic}, Except: except}
-	n.deliveries = append(n.deliveries, delivery{to, string(frame.Payload())})
+	n.mu.Unlock()
+	receipt, err := n.Deliver(ctx, delivery.Target{Topics: []string{topic}, Except: except}, frame)
 	if topic == "r.busy" {
-		return push.Receipt{}, at, codec.Errorf(codec.CodeUnavailable, "busy")
+		return delivery.Receipt{}, at, codec.Errorf(codec.CodeUnavailable, "busy")
 	}
-	return push.Receipt{Sessions: len(n.topics[topic]), Users: len(n.topics[topic])}, at, nil
+	return receipt, at, err
 }
 
 func (n *node) Join(ctx context.Context, session, topic string, since *push.Position, maxBytes int) (push.Past, error) {
 	if err := n.Subscribe(ctx, session, topic); err != nil || !n.Remembers(topic) {
 		return push.Past{}, err
 	}
-	past := n.History(topic, nil, 0, maxBytes)
+	past, err := n.History(ctx, topic, nil, 0, maxBytes)
 	if since != nil && since.Epoch == past.Epoch && since.Offset <= past.Offset {
-		past = n.History(topic, &since.Offset, 1<<20, maxBytes)
+		past, err = n.History(ctx, topic, &since.Offset, 1<<20, maxBytes)
 		past.Recovered = true
 	}
-	return past, nil
+	return past, err
 }
 
-func (n *node) History(topic string, after *uint64, count, _ int) push.Past {
+func (n *node) History(_ context.Context, topic string, after *uint64, count, _ int) (push.Past, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	all := n.history[topic]
@@ -53,10 +53,10 @@ func (n *node) History(topic string, after *uint64, count, _ int) push.Past {
 	}
 	p.After = uint64(from)
 	p.Frames = all[from:min(len(all), from+count)]
-	return p
+	return p, nil
 }
 
-func (n *node) Roster(_ string, limit int, cursor string) (push.Roster, error) {
+func (n *node) Roster(_ context.Context, _ string, limit int, cursor string) (push.Roster, error) {
 	if cursor == "bad" {
 		return push.Roster{}, codec.Errorf(codec.CodeMalformed, "bad cursor")
 	}
@@ -78,8 +78,8 @@ func (n *node) TopicChanges() []push.TopicChange {
 	return c
 }
 
-func (n *node) ListTopics(limit int, cursor string) ([]push.TopicCount, string) {
-	return make([]push.TopicCount, limit), cursor
+func (n *node) ListTopics(_ context.Context, limit int, cursor string) ([]push.TopicCount, string, error) {
+	return make([]push.TopicCount, limit), cursor, nil
 }
 
 func (n *node) TopicUsers(_ context.Context, topic string) ([]push.OnlineUser, error) {

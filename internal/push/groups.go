@@ -36,7 +36,7 @@ type GroupMembersReply struct {
 // PutGroup creates or replaces a group. It lives in the store, or in memory
 // where there is none. 429 over a bound on groups or members.
 func (s *Service) PutGroup(ctx context.Context, id account.Identity, r PutGroupRequest) (GroupReply, error) {
-	if err := s.allow(id, account.ScopeAdmin, "groups.put"); err != nil {
+	if err := s.allow(id, account.ScopeAdmin, "group.set"); err != nil {
 		return GroupReply{}, err
 	}
 	if err := validName("group", r.Group); err != nil {
@@ -56,29 +56,33 @@ func (s *Service) PutGroup(ctx context.Context, id account.Identity, r PutGroupR
 	if err := s.ports.Groups.SetGroup(ctx, r.Group, users); err != nil {
 		return GroupReply{}, err
 	}
-	s.audit("groups.put", id, r.Group, len(users))
+	s.audit("group.set", id, r.Group, len(users))
 	return GroupReply{Group: r.Group, Size: len(users)}, nil
 }
 
 // GroupFromOnline adds everybody who is online to a group, creating it.
 func (s *Service) GroupFromOnline(ctx context.Context, id account.Identity, r GroupRequest) (GroupReply, error) {
-	if err := s.allow(id, account.ScopeAdmin, "groups.from-online"); err != nil {
+	if err := s.allow(id, account.ScopeAdmin, "group.add_online"); err != nil {
 		return GroupReply{}, err
 	}
 	if err := validName("group", r.Group); err != nil {
 		return GroupReply{}, err
 	}
-	n, err := s.ports.Groups.AddOnline(ctx, r.Group)
+	online, err := s.ports.Directory.AllOnline(ctx, s.opts.MaxGroupMembers)
 	if err != nil {
 		return GroupReply{}, err
 	}
-	s.audit("groups.from-online", id, r.Group, n)
+	n, err := s.ports.Groups.AddMembers(ctx, r.Group, online)
+	if err != nil {
+		return GroupReply{}, err
+	}
+	s.audit("group.add_online", id, r.Group, n)
 	return GroupReply{Group: r.Group, Size: n}, nil
 }
 
 // Group lists a group's members; 404 when there is no such group.
 func (s *Service) Group(ctx context.Context, id account.Identity, r GroupRequest) (GroupMembersReply, error) {
-	if err := s.allow(id, account.ScopeAdmin, "groups.get"); err != nil {
+	if err := s.allow(id, account.ScopeAdmin, "group.get"); err != nil {
 		return GroupMembersReply{}, err
 	}
 	if err := validName("group", r.Group); err != nil {
@@ -96,7 +100,7 @@ func (s *Service) Group(ctx context.Context, id account.Identity, r GroupRequest
 
 // DeleteGroup forgets a group; 404 when there is none.
 func (s *Service) DeleteGroup(ctx context.Context, id account.Identity, r GroupRequest) (struct{}, error) {
-	if err := s.allow(id, account.ScopeAdmin, "groups.delete"); err != nil {
+	if err := s.allow(id, account.ScopeAdmin, "group.delete"); err != nil {
 		return struct{}{}, err
 	}
 	if err := validName("group", r.Group); err != nil {
@@ -109,7 +113,7 @@ func (s *Service) DeleteGroup(ctx context.Context, id account.Identity, r GroupR
 	if !was {
 		return struct{}{}, noGroup(r.Group)
 	}
-	s.audit("groups.delete", id, r.Group, 0)
+	s.audit("group.delete", id, r.Group, 0)
 	return struct{}{}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // Bounds of what waits for one user. The bounds of all are Options.
@@ -221,7 +222,7 @@ func (e *expiryHeap) Pop() any {
 
 // hold keeps a push for users that were offline when it was delivered to the
 // others. It reports for how many.
-func (s *Service) hold(users, names []string, platforms uint64, frame codec.Frame, ttl time.Duration) int {
+func (s *Service) hold(ctx context.Context, users, names []string, platforms uint64, frame codec.Frame, ttl time.Duration) int {
 	expires := s.clock().Add(ttl)
 	pushes := make([]*heldPush, len(users))
 	for i, u := range users {
@@ -231,7 +232,11 @@ func (s *Service) hold(users, names []string, platforms uint64, frame codec.Fram
 	// A user that logged in after the delivery and before the line above was
 	// told to arrived too early. It is online now, so it is found here; one that
 	// logs in from here on finds what is held.
-	for _, on := range s.ports.Directory.CheckUsers(users) {
+	online, err := s.ports.Directory.CheckUsers(ctx, users)
+	if err != nil {
+		s.log.Warn("users that a push waits for may be online: it is delivered when they log in again", slog.Any("error", err))
+	}
+	for _, on := range online {
 		s.held.arrived(on.User)
 	}
 	return n
@@ -244,12 +249,20 @@ func (s *Service) deliverHeld(ctx context.Context) {
 	if len(due) == 0 {
 		return
 	}
-	for _, on := range s.ports.Directory.CheckUsers(due) {
+	online, err := s.ports.Directory.CheckUsers(ctx, due)
+	if err != nil {
+		for _, user := range due {
+			s.held.mark(user)
+		}
+		s.log.Warn("held pushes wait for the next try: who is online isn't known", slog.Any("error", err))
+		return
+	}
+	for _, on := range online {
 		pushes := s.held.take(on.User, s.platformSet(on.Platforms))
 		for i, p := range pushes {
-			r, err := s.ports.Deliverer.Deliver(ctx, Target{Users: []string{p.user}, Platforms: p.names}, p.frame)
+			r, err := s.ports.Deliverer.Deliver(ctx, delivery.Target{Users: []string{p.user}, Platforms: p.names}, p.frame)
 			if err != nil || r.Sessions == 0 {
-				s.log.Debug("held push not delivered yet", slog.String("user", p.user), slog.Any("cause", err))
+				s.log.Debug("held push not delivered yet", slog.String("user", p.user), slog.Any("error", err))
 				s.held.add(pushes[i:]...)
 				s.held.mark(p.user)
 				break

@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
+	"pushd/internal/delivery/delivertest"
 	"pushd/internal/push"
 )
 
@@ -35,10 +38,10 @@ func held(t *testing.T, s *push.Service, user, msg string, ttl int64, platforms 
 }
 
 // payloads are the messages of the deliveries that somebody received.
-func payloads(ds []delivery) string {
+func payloads(ds []delivertest.Delivery) string {
 	var all []string
 	for _, d := range ds {
-		_, m, _ := strings.Cut(d.payload, `"Data":`)
+		_, m, _ := strings.Cut(d.Payload, `"Data":`)
 		all = append(all, strings.TrimSuffix(m, "}"))
 	}
 	return strings.Join(all, " ")
@@ -127,7 +130,7 @@ func TestHeldPushWaitsForItsPlatform(t *testing.T) {
 		s.Presence("bob", ios, true)
 		synctest.Wait()
 		got := n.sent()
-		if len(got) != 1 || len(got[0].to.Platforms) != 1 || got[0].to.Platforms[0] != "ios" {
+		if len(got) != 1 || len(got[0].To.Platforms) != 1 || got[0].To.Platforms[0] != "ios" {
 			t.Errorf("received %+v", got)
 		}
 	})
@@ -139,11 +142,11 @@ func TestHeldPushFindsAUserThatCameMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode()
 		s := running(t, n, push.Options{})
-		n.deliver = func(to push.Target) (push.Receipt, error) {
-			n.deliver = nil
-			n.online["bob"] = []string{"web"}
+		n.Instead = func(_ context.Context, to delivery.Target) (delivery.Receipt, error) {
+			n.Instead = nil
+			n.set("bob", "web")
 			s.Presence("bob", web, true)
-			return push.Receipt{Offline: to.Users}, nil
+			return delivery.Receipt{Offline: to.Users}, nil
 		}
 		held(t, s, "bob", `{}`, 30)
 		synctest.Wait()
@@ -162,15 +165,15 @@ func TestHeldPushIsTriedAgain(t *testing.T) {
 		held(t, s, "bob", `{"i":2}`, 30)
 		n.sent()
 		n.mu.Lock()
-		n.deliver = func(push.Target) (push.Receipt, error) {
-			return push.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
+		n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+			return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
 		}
 		n.mu.Unlock()
 		n.set("bob", "web")
 		s.Presence("bob", web, true)
 		synctest.Wait()
 		n.mu.Lock()
-		n.deliver = nil
+		n.Instead = nil
 		n.mu.Unlock()
 		time.Sleep(2 * time.Second)
 		if got := payloads(n.sent()); got != `{"i":1} {"i":2}` {

@@ -50,7 +50,7 @@ type HistoryReply struct {
 
 // History reads what a topic remembers, for a client's session or a backend
 // with the scope read. 404 for a topic that has no history.
-func (s *Service) History(_ context.Context, id account.Identity, r HistoryRequest) (HistoryReply, error) {
+func (s *Service) History(ctx context.Context, id account.Identity, r HistoryRequest) (HistoryReply, error) {
 	if id.Key != "" {
 		if err := s.allow(id, account.ScopeRead, "topic history"); err != nil {
 			return HistoryReply{}, err
@@ -64,7 +64,10 @@ func (s *Service) History(_ context.Context, id account.Identity, r HistoryReque
 	if !s.ports.Topics.Remembers(r.Topic) {
 		return HistoryReply{}, codec.Errorf(codec.CodeNotFound, "this topic has no history (option topics.history)")
 	}
-	past := s.ports.Topics.History(r.Topic, r.After, clampPage(r.Limit), s.opts.MaxRecover)
+	past, err := s.ports.Topics.History(ctx, r.Topic, r.After, clampPage(r.Limit), s.opts.MaxRecover)
+	if err != nil {
+		return HistoryReply{}, err
+	}
 	return HistoryReply{
 		Topic: r.Topic, Position: past.Position, First: past.First, Messages: messages(past.Frames),
 		More: past.After+uint64(len(past.Frames)) < past.Offset,
@@ -89,7 +92,7 @@ type RosterReply struct {
 
 // TopicPresence tells a client who is in a topic. 403 where
 // Options.TopicPresence doesn't say that they may know of each other.
-func (s *Service) TopicPresence(_ context.Context, id account.Identity, r RosterRequest) (RosterReply, error) {
+func (s *Service) TopicPresence(ctx context.Context, id account.Identity, r RosterRequest) (RosterReply, error) {
 	if err := socketOnly(id); err != nil {
 		return RosterReply{}, err
 	}
@@ -99,7 +102,7 @@ func (s *Service) TopicPresence(_ context.Context, id account.Identity, r Roster
 	if s.opts.TopicPresence == nil || !s.opts.TopicPresence(r.Topic) {
 		return RosterReply{}, codec.Errorf(codec.CodeForbidden, "who is in this topic is not told (option topics.presence)")
 	}
-	page, err := s.ports.Topics.Roster(r.Topic, clampPage(r.Limit), r.Cursor)
+	page, err := s.ports.Topics.Roster(ctx, r.Topic, clampPage(r.Limit), r.Cursor)
 	if err != nil {
 		return RosterReply{}, err
 	}

@@ -32,11 +32,11 @@ func TestPushGivesAPlaceInTopicsWithAHistory(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	sent := n.sent()
-	if len(sent) != 3 || fmt.Sprint(sent[0].to.Topics, sent[1].to.Topics, sent[2].to.Topics) != "[news] [r.1] [r.2]" {
+	if len(sent) != 3 || fmt.Sprint(sent[0].To.Topics, sent[1].To.Topics, sent[2].To.Topics) != "[news] [r.1] [r.2]" {
 		t.Fatalf("%+v", sent)
 	}
 	const want = `{"Module":"push","Action":"Message","Data":{"n":1},"Topic":"r.1","Offset":1,"Epoch":"e1"}`
-	if sent[0].payload != `{"Module":"push","Action":"Message","Data":{"n":1}}` || sent[1].payload != want {
+	if sent[0].Payload != `{"Module":"push","Action":"Message","Data":{"n":1}}` || sent[1].Payload != want {
 		t.Errorf("%+v", sent)
 	}
 	rep = ok(s.Push(t.Context(), pusher, push.PushRequest{Topics: []string{"r.1"}, Message: message(`{"n":2}`)}))(t)
@@ -47,7 +47,7 @@ func TestPushGivesAPlaceInTopicsWithAHistory(t *testing.T) {
 	rep = ok(s.Push(t.Context(), pusher, push.PushRequest{
 		Topics: []string{"r.1"}, Platforms: []account.PlatID{"web"}, Message: message(`{"n":3}`),
 	}))(t)
-	if sent := n.sent(); len(sent) != 1 || strings.Contains(sent[0].payload, "Offset") || rep.Topics != nil {
+	if sent := n.sent(); len(sent) != 1 || strings.Contains(sent[0].Payload, "Offset") || rep.Topics != nil {
 		t.Errorf("%+v %+v", rep, sent)
 	}
 	_, err := s.Push(t.Context(), pusher, push.PushRequest{Topics: []string{"r.busy", "r.1"}, Message: message(`{"n":4}`)})
@@ -69,7 +69,7 @@ func TestPublishAndRecover(t *testing.T) {
 	}
 	sent := n.sent()
 	const want = `{"Module":"topic","Action":"Message","Data":{"topic":"r.1","from":"alice","data":{},"time":1793000000000},"Topic":"r.1","Offset":%d,"Epoch":"e1"}`
-	if sent[0].payload != fmt.Sprintf(want, 1) || sent[0].to.Except != "" || sent[1].to.Except != alice.Session {
+	if sent[0].Payload != fmt.Sprintf(want, 1) || sent[0].To.Except != "" || sent[1].To.Except != alice.Session {
 		t.Errorf("%+v", sent)
 	}
 	_, err := s.Publish(t.Context(), alice, push.PublishRequest{Topic: "r.busy", Data: message(`{}`)})

@@ -11,6 +11,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
 
@@ -59,7 +60,10 @@ func TestTwoAtOnceDeliverOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode()
 		release := make(chan struct{})
-		n.deliver = func(push.Target) (push.Receipt, error) { <-release; return push.Receipt{Sessions: 1}, nil }
+		n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+			<-release
+			return delivery.Receipt{Sessions: 1}, nil
+		}
 		s := service(t, n, push.Options{})
 		ids := make([]string, 8)
 		var wg sync.WaitGroup
@@ -94,13 +98,13 @@ func TestTwoAtOnceDeliverOnce(t *testing.T) {
 
 func TestAFailureIsForgotten(t *testing.T) {
 	n := newNode()
-	n.deliver = func(push.Target) (push.Receipt, error) {
-		return push.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
+	n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+		return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
 	}
 	s := service(t, n, push.Options{})
 	_, err := s.Push(t.Context(), pusher, keyed("k", `{}`))
 	wantCode(t, err, 503, "mailbox full")
-	n.deliver = nil
+	n.Instead = nil
 	ok(s.Push(t.Context(), pusher, keyed("k", `{}`)))(t)
 	if got := len(n.sent()); got != 1 {
 		t.Errorf("delivered %d times, want once", got)
@@ -111,7 +115,7 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode()
 		release := make(chan struct{})
-		n.deliver = func(push.Target) (push.Receipt, error) { <-release; panic("boom") }
+		n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) { <-release; panic("boom") }
 		s := service(t, n, push.Options{})
 		go func() {
 			defer func() { _ = recover() }()
@@ -172,7 +176,7 @@ func TestKeysAreBounded(t *testing.T) {
 func TestAnUnknownErrorReachesNobodyInside(t *testing.T) {
 	n := newNode()
 	boom := errors.New("boom")
-	n.deliver = func(push.Target) (push.Receipt, error) { return push.Receipt{}, boom }
+	n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) { return delivery.Receipt{}, boom }
 	_, err := service(t, n, push.Options{}).Push(t.Context(), pusher, keyed("k", `{}`))
 	if !errors.Is(err, boom) || codec.AsError(err).Msg != "internal error" {
 		t.Errorf("error %v", err)

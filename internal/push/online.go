@@ -7,6 +7,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // Bounds of the questions about who is online.
@@ -69,11 +70,14 @@ type KickReply struct {
 }
 
 // Online returns the totals.
-func (s *Service) Online(_ context.Context, id account.Identity, _ OnlineRequest) (Counts, error) {
+func (s *Service) Online(ctx context.Context, id account.Identity, _ OnlineRequest) (Counts, error) {
 	if err := s.allow(id, account.ScopeRead, "online"); err != nil {
 		return Counts{}, err
 	}
-	c := s.ports.Directory.Counts()
+	c, err := s.ports.Directory.Counts(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
 	if c.Platforms == nil {
 		c.Platforms = map[string]int{}
 	}
@@ -84,7 +88,7 @@ func (s *Service) Online(_ context.Context, id account.Identity, _ OnlineRequest
 }
 
 // OnlineUsers lists who is online, a page at a time.
-func (s *Service) OnlineUsers(_ context.Context, id account.Identity, r OnlineUsersRequest) (OnlineUsersReply, error) {
+func (s *Service) OnlineUsers(ctx context.Context, id account.Identity, r OnlineUsersRequest) (OnlineUsersReply, error) {
 	if err := s.allow(id, account.ScopeRead, "online.users"); err != nil {
 		return OnlineUsersReply{}, err
 	}
@@ -96,7 +100,7 @@ func (s *Service) OnlineUsers(_ context.Context, id account.Identity, r OnlineUs
 	if r.Limit != 0 {
 		limit = min(max(r.Limit, 1), MaxPage)
 	}
-	users, next, err := s.ports.Directory.OnlineUsers(platform, limit, r.Cursor)
+	users, next, err := s.ports.Directory.OnlineUsers(ctx, platform, limit, r.Cursor)
 	if err != nil {
 		return OnlineUsersReply{}, err
 	}
@@ -122,18 +126,19 @@ func (s *Service) UserSessions(ctx context.Context, id account.Identity, r UserS
 }
 
 // CheckUsers tells which of up to MaxCheck users are online.
-func (s *Service) CheckUsers(_ context.Context, id account.Identity, r CheckUsersRequest) (CheckUsersReply, error) {
+func (s *Service) CheckUsers(ctx context.Context, id account.Identity, r CheckUsersRequest) (CheckUsersReply, error) {
 	if err := s.allow(id, account.ScopeRead, "online.check"); err != nil {
 		return CheckUsersReply{}, err
 	}
-	return s.checkUsers(r.Users, MaxCheck)
+	return s.checkUsers(ctx, r.Users, MaxCheck)
 }
 
-func (s *Service) checkUsers(users []string, most int) (CheckUsersReply, error) {
+func (s *Service) checkUsers(ctx context.Context, users []string, most int) (CheckUsersReply, error) {
 	if err := validUsers(users, most); err != nil {
 		return CheckUsersReply{}, err
 	}
-	return CheckUsersReply{Online: notNil(s.ports.Directory.CheckUsers(users))}, nil
+	online, err := s.ports.Directory.CheckUsers(ctx, users)
+	return CheckUsersReply{Online: notNil(online)}, err
 }
 
 // Kick closes sessions with 4004 and the reason, which the client is shown.
@@ -148,7 +153,11 @@ func (s *Service) Kick(ctx context.Context, id account.Identity, r KickRequest) 
 	if err != nil {
 		return KickReply{}, err
 	}
-	n, err := s.ports.Directory.Kick(ctx, r.User, platform, r.Session, r.Reason)
+	of := delivery.Sessions{Session: r.Session, User: r.User}
+	if platform != "" {
+		of.Platforms = []string{platform}
+	}
+	n, err := s.ports.Closer.Close(ctx, of, delivery.CauseKicked, r.Reason)
 	s.log.Info("kick", slog.String("key", id.Key), slog.String("user", r.User), slog.String("platform", platform),
 		slog.String("session", r.Session), slog.String("reason", r.Reason), slog.Int("closed", n))
 	if err != nil {

@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
 
@@ -68,6 +70,7 @@ func TestKick(t *testing.T) {
 	n := newNode()
 	var log bytes.Buffer
 	s := service(t, n, push.Options{Log: logged(&log)})
+	n.set("bob", "web", "ios")
 	rep := ok(s.Kick(t.Context(), admin, push.KickRequest{User: "bob", Platform: "1", Reason: "rude"}))(t)
 	if rep.Closed != 1 {
 		t.Errorf("reply %+v", rep)
@@ -77,9 +80,9 @@ func TestKick(t *testing.T) {
 			t.Errorf("the audit line lacks %s: %s", part, &log)
 		}
 	}
-	ok(s.Kick(t.Context(), admin, push.KickRequest{Session: "s1"}))(t)
-	if !slices.Equal(n.kicked, []string{"bob|web||rude", "||s1|"}) {
-		t.Errorf("kicked %v", n.kicked)
+	ok(s.Kick(t.Context(), admin, push.KickRequest{Session: "carol/web"}))(t)
+	if kicked := n.kicks(); !slices.Equal(kicked, []string{"bob|web||rude", "||carol/web|"}) {
+		t.Errorf("kicked %v", kicked)
 	}
 	for name, c := range map[string]struct {
 		r    push.KickRequest
@@ -147,7 +150,9 @@ func TestGroups(t *testing.T) {
 
 func BenchmarkPushToOneUser(b *testing.B) {
 	n := newNode()
-	n.deliver = func(push.Target) (push.Receipt, error) { return push.Receipt{Sessions: 1, Users: 1}, nil }
+	n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+		return delivery.Receipt{Sessions: 1, Users: 1}, nil
+	}
 	s := service(b, n, push.Options{})
 	r := push.PushRequest{Users: []string{"alice"}, Message: message(`{"text":"hi"}`)}
 	b.ReportAllocs()
@@ -155,7 +160,7 @@ func BenchmarkPushToOneUser(b *testing.B) {
 		if _, err := s.Push(b.Context(), pusher, r); err != nil {
 			b.Fatal(err)
 		}
-		n.deliveries = n.deliveries[:0]
+		n.sent()
 	}
 }
 

@@ -6,56 +6,28 @@ import (
 	"time"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
-// Target says who receives a push. The union of all lists receives it, each
-// session once. Platforms, when not empty, narrows the result.
-type Target struct {
-	Everyone  bool     // every logged-in session; the lists are then ignored
-	Users     []string // user ids
-	Groups    []string // group ids
-	Topics    []string // topic names
-	Sessions  []string // session ids
-	Platforms []string // platform names or numbers, as account.Platforms knows them
-	Except    string   // a session id that does not receive it, usually the sender's
-}
-
-func (t Target) empty() bool {
-	return !t.Everyone && len(t.Users)+len(t.Groups)+len(t.Topics)+len(t.Sessions) == 0
-}
-
-// Receipt is what is known of a push at the moment it was queued.
-type Receipt struct {
-	Sessions int      // sessions it was queued for
-	Users    int      // distinct users among them; for topics and broadcasts the sessions' users are not told apart and this is Sessions
-	Offline  []string // named users with no session here that matched
-}
-
-// Deliverer queues one prebuilt frame for every session a target matches.
-// It never blocks on a client. An error is a *codec.Error: 400 for a target
-// that cannot be read (unknown platform, bad session id), 503 when an event
-// loop's mailbox is full.
-type Deliverer interface {
-	Deliver(ctx context.Context, to Target, frame codec.Frame) (Receipt, error)
-}
-
-// Directory answers who is online.
+// Directory answers who is online, on all nodes. Errors are *codec.Error; 503
+// (temporary) when a node that has to be asked doesn't answer before ctx is done.
 type Directory interface {
-	Counts() Counts
+	Counts(ctx context.Context) (Counts, error)
 	// OnlineUsers lists users in a stable order, at most limit of them, from
 	// after the cursor ("" for the start); next is "" at the end. A cursor that
 	// doesn't parse is a 400 *codec.Error.
-	OnlineUsers(platform string, limit int, cursor string) (users []OnlineUser, next string, err error)
+	OnlineUsers(ctx context.Context, platform string, limit int, cursor string) (users []OnlineUser, next string, err error)
+	// AllOnline is every user that is online, in ascending order; 429 when there are
+	// more than most.
+	AllOnline(ctx context.Context, most int) ([]string, error)
 	// UserSessions describes the user's sessions; empty when not online.
 	UserSessions(ctx context.Context, user string) ([]SessionInfo, error)
-	// CheckUsers returns those of the users that are online, with platforms.
-	CheckUsers(users []string) []OnlineUser
-	// Kick closes matching sessions with 4004 and the reason, and tells how many.
-	// session wins over user; platform "" is every platform.
-	Kick(ctx context.Context, user, platform, session, reason string) (int, error)
+	// CheckUsers returns those of the users that are online, with platforms. It answers
+	// from memory, also where there are several nodes: event loops call it.
+	CheckUsers(ctx context.Context, users []string) ([]OnlineUser, error)
 }
 
-// Topics are the rooms of this node, and what is remembered of them.
+// Topics are rooms for sessions, and what is remembered of them.
 type Topics interface {
 	Membership
 	Memory
@@ -65,11 +37,12 @@ type Topics interface {
 // Membership is which sessions are in which topics.
 type Membership interface {
 	// Subscribe adds the session; 404 when the session is gone, 429 over a bound.
-	// ctx is the request's: when it came from that session, nothing waits.
+	// ctx is the request's: when it came from that session, on its event loop, the
+	// answer comes from memory and nothing waits. So it is with Unsubscribe.
 	Subscribe(ctx context.Context, session, topic string) error
 	Unsubscribe(ctx context.Context, session, topic string) error
-	// Subscribers is the number of sessions in the topic on this node.
-	Subscribers(topic string) int
+	// Subscribers is the number of sessions in the topic, on all nodes.
+	Subscribers(ctx context.Context, topic string) (int, error)
 }
 
 // Position is a place in a topic with a history: the number of a message, from
@@ -90,31 +63,34 @@ type Past struct {
 
 // Memory is the history of topics.
 type Memory interface {
-	// Remembers tells whether the topic has a history. It never changes.
+	// Remembers tells whether the topic has a history: a matter of configuration, which
+	// never changes and asks nobody.
 	Remembers(topic string) bool
 	// Publish delivers a message to a topic that has one and remembers it. Of two
 	// publications to a topic nobody gets the later first. 503 when part of the
-	// members will not get it; it is remembered all the same.
-	Publish(ctx context.Context, topic, except string, stamp codec.Stamp) (Receipt, Position, error)
+	// members will not get it; it is remembered all the same. Event loops call it: it
+	// waits for nothing, or returns the node's own error for a call that would.
+	Publish(ctx context.Context, topic, except string, stamp codec.Stamp) (delivery.Receipt, Position, error)
 	// Join is Subscribe, and reads what came after since in the same step: with a
 	// position, nothing is missing and nothing is there twice between Frames and
-	// what is delivered from then on. More than maxBytes are not recovered.
+	// what is delivered from then on. More than maxBytes are not recovered. As with
+	// Subscribe, nothing waits on the session's event loop.
 	Join(ctx context.Context, session, topic string, since *Position, maxBytes int) (Past, error)
 	// History reads up to count messages after an offset, or with nil the newest,
 	// as many as fit into maxBytes but at least one.
-	History(topic string, after *uint64, count, maxBytes int) Past
+	History(ctx context.Context, topic string, after *uint64, count, maxBytes int) (Past, error)
 }
 
 // Rosters tell who is in topics.
 type Rosters interface {
-	// Roster is a page of a topic's users, where the node is told to know them; a
-	// cursor that doesn't parse is a 400.
-	Roster(topic string, limit int, cursor string) (Roster, error)
+	// Roster is a page of a topic's users, where the nodes are told to know them; a
+	// cursor that doesn't parse is a 400. It answers from memory: event loops call it.
+	Roster(ctx context.Context, topic string, limit int, cursor string) (Roster, error)
 	// TopicChanges is who came and went since it was asked last, where the node is
-	// told to know; of large topics it tells less often.
+	// told to know; of large topics it tells less often. It answers from memory.
 	TopicChanges() []TopicChange
 	// ListTopics is a page of the topics that have subscribers; next is "" at the end.
-	ListTopics(limit int, cursor string) (topics []TopicCount, next string)
+	ListTopics(ctx context.Context, limit int, cursor string) (topics []TopicCount, next string, err error)
 	// TopicUsers is who is in a topic, ascending by name. It asks the event loops,
 	// and must not be called on one.
 	TopicUsers(ctx context.Context, topic string) ([]OnlineUser, error)
@@ -143,13 +119,14 @@ type TopicCount struct {
 	Subscribers int    `json:"subscribers"`
 }
 
-// Groups is the membership of users in groups: in memory where there is no store,
-// and else the groups that users have too.
+// Groups is the membership of users in groups: in memory where there is no store
+// (MemoryGroups), and else the groups that users have too.
 type Groups interface {
 	// SetGroup creates or replaces a group; 429 over a bound.
 	SetGroup(ctx context.Context, group string, users []string) error
-	// AddOnline adds every online user to the group, creating it; it returns the group's size.
-	AddOnline(ctx context.Context, group string) (int, error)
+	// AddMembers adds users to the group, creating it; it returns the group's size. 429
+	// over a bound.
+	AddMembers(ctx context.Context, group string, users []string) (size int, err error)
 	// Group returns the members in ascending order; ok is false when there is no such group.
 	Group(ctx context.Context, group string) (users []string, ok bool, err error)
 	DeleteGroup(ctx context.Context, group string) (was bool, err error)

@@ -40,11 +40,11 @@ type WatchReply struct {
 
 // PresenceOnline tells a client which of up to MaxPresenceOnline users are
 // online, and on which platforms.
-func (s *Service) PresenceOnline(_ context.Context, id account.Identity, r PresenceRequest) (CheckUsersReply, error) {
+func (s *Service) PresenceOnline(ctx context.Context, id account.Identity, r PresenceRequest) (CheckUsersReply, error) {
 	if err := socketOnly(id); err != nil {
 		return CheckUsersReply{}, err
 	}
-	return s.checkUsers(r.Users, MaxPresenceOnline)
+	return s.checkUsers(ctx, r.Users, MaxPresenceOnline)
 }
 
 // PresenceSubscribe lets a client's session watch users, or everybody where
@@ -68,7 +68,8 @@ func (s *Service) PresenceSubscribe(ctx context.Context, id account.Identity, r 
 	if len(r.Users) == 0 {
 		return WatchReply{Online: []OnlineUser{}}, nil
 	}
-	return WatchReply{Online: notNil(s.ports.Directory.CheckUsers(r.Users))}, nil
+	online, err := s.ports.Directory.CheckUsers(ctx, r.Users)
+	return WatchReply{Online: notNil(online)}, err
 }
 
 // PresenceUnsubscribe ends what the same PresenceSubscribe began.

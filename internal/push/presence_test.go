@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pushd/internal/account"
+	"pushd/internal/delivery/delivertest"
 	"pushd/internal/push"
 )
 
@@ -20,7 +21,7 @@ type digest struct {
 	count         int
 }
 
-func digests(t *testing.T, ds []delivery) []digest {
+func digests(t *testing.T, ds []delivertest.Delivery) []digest {
 	t.Helper()
 	var all []digest
 	for _, d := range ds {
@@ -32,13 +33,13 @@ func digests(t *testing.T, ds []delivery) []digest {
 				Time  int64
 			}
 		}
-		if err := json.Unmarshal([]byte(d.payload), &p); err != nil {
+		if err := json.Unmarshal([]byte(d.Payload), &p); err != nil {
 			t.Fatal(err)
 		}
 		if p.Module != "presence" || p.Data.Time != time.Now().UnixMilli() {
-			t.Errorf("push %s", d.payload)
+			t.Errorf("push %s", d.Payload)
 		}
-		one := digest{topic: strings.Join(d.to.Topics, " "), action: p.Action, count: p.Data.Count}
+		one := digest{topic: strings.Join(d.To.Topics, " "), action: p.Action, count: p.Data.Count}
 		for _, u := range p.Data.Users {
 			one.users = append(one.users, u.User+":"+strings.Join(u.Platforms, ","))
 		}

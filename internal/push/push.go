@@ -10,6 +10,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // Bounds of one push.
@@ -182,7 +183,7 @@ func (s *Service) push(ctx context.Context, id account.Identity, item BatchItem)
 	return s.keys.once(ctx, idempotencyKey{id.Key, item.IdempotencyKey}, sum, deliver)
 }
 
-func (s *Service) deliver(ctx context.Context, to Target, platforms uint64, item BatchItem) (PushReply, error) {
+func (s *Service) deliver(ctx context.Context, to delivery.Target, platforms uint64, item BatchItem) (PushReply, error) {
 	frame, err := codec.PushRaw("push", "Message", item.Message)
 	if err != nil {
 		return PushReply{}, err
@@ -193,8 +194,8 @@ func (s *Service) deliver(ctx context.Context, to Target, platforms uint64, item
 	}
 	var remembered []string
 	to.Topics, remembered = s.split(to)
-	var receipt Receipt
-	if len(remembered) == 0 || !to.empty() {
+	var receipt delivery.Receipt
+	if len(remembered) == 0 || !to.Empty() {
 		receipt, err = s.ports.Deliverer.Deliver(ctx, to, frame)
 	}
 	reply := PushReply{ID: id, Sessions: receipt.Sessions, Users: receipt.Users, Offline: notNil(receipt.Offline)}
@@ -208,14 +209,14 @@ func (s *Service) deliver(ctx context.Context, to Target, platforms uint64, item
 		return PushReply{}, err
 	}
 	if item.TTL > 0 && len(reply.Offline) > 0 {
-		reply.Held = s.hold(reply.Offline, to.Platforms, platforms, frame, time.Duration(item.TTL)*time.Second)
+		reply.Held = s.hold(ctx, reply.Offline, to.Platforms, platforms, frame, time.Duration(item.TTL)*time.Second)
 	}
 	return reply, nil
 }
 
 // split takes those topics out that have a history. What is for some platforms
 // only is remembered nowhere: others would find a gap.
-func (s *Service) split(to Target) (plain, remembered []string) {
+func (s *Service) split(to delivery.Target) (plain, remembered []string) {
 	if len(to.Platforms) > 0 {
 		return to.Topics, nil
 	}
@@ -243,39 +244,39 @@ func (s *Service) publish(ctx context.Context, topic string, m Message, reply *P
 }
 
 // target checks whom an item names.
-func (s *Service) target(item BatchItem) (Target, uint64, error) {
+func (s *Service) target(item BatchItem) (delivery.Target, uint64, error) {
 	names, set, err := s.platformNames(item.Platforms)
 	if err != nil {
-		return Target{}, 0, err
+		return delivery.Target{}, 0, err
 	}
 	n := len(item.Users) + len(item.Groups) + len(item.Topics) + len(item.Sessions)
 	switch {
 	case item.Everyone && n > 0:
-		return Target{}, 0, malformed("everyone is everyone: leave users, groups, topics and sessions out")
+		return delivery.Target{}, 0, malformed("everyone is everyone: leave users, groups, topics and sessions out")
 	case item.Everyone:
-		return Target{Everyone: true, Platforms: names}, set, nil
+		return delivery.Target{Everyone: true, Platforms: names}, set, nil
 	case n == 0:
-		return Target{}, 0, malformed("nobody is named: give users, groups, topics or sessions")
+		return delivery.Target{}, 0, malformed("nobody is named: give users, groups, topics or sessions")
 	case n > MaxTargets:
-		return Target{}, 0, codec.Errorf(codec.CodeTooLarge, "a push names at most %d users, groups, topics and sessions, not %d", MaxTargets, n)
+		return delivery.Target{}, 0, codec.Errorf(codec.CodeTooLarge, "a push names at most %d users, groups, topics and sessions, not %d", MaxTargets, n)
 	}
 	for _, u := range item.Users {
 		if err := account.ValidUserID(u); err != nil {
-			return Target{}, 0, err
+			return delivery.Target{}, 0, err
 		}
 	}
 	for _, id := range item.Sessions {
 		if err := validSession(id); err != nil {
-			return Target{}, 0, err
+			return delivery.Target{}, 0, err
 		}
 	}
 	if err := validAll("group", item.Groups); err != nil {
-		return Target{}, 0, err
+		return delivery.Target{}, 0, err
 	}
 	if err := validAll("topic", item.Topics); err != nil {
-		return Target{}, 0, err
+		return delivery.Target{}, 0, err
 	}
-	return Target{Users: item.Users, Groups: item.Groups, Topics: item.Topics, Sessions: item.Sessions, Platforms: names}, set, nil
+	return delivery.Target{Users: item.Users, Groups: item.Groups, Topics: item.Topics, Sessions: item.Sessions, Platforms: names}, set, nil
 }
 
 // checkMessage checks an object that is relayed as it came.

@@ -13,6 +13,8 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
+	"pushd/internal/delivery/delivertest"
 	"pushd/internal/push"
 )
 
@@ -21,7 +23,7 @@ func TestPushReachesTheTargetAsItCame(t *testing.T) {
 	n.set("alice", "web", "ios")
 	s := service(t, n, push.Options{})
 	rep := ok(s.Push(t.Context(), pusher, push.PushRequest{
-		Users: []string{"alice", "bob"}, Groups: []string{"g"}, Topics: []string{"news"}, Sessions: []string{"s1"},
+		Users: []string{"alice", "bob"}, Groups: []string{"g"}, Topics: []string{"news"}, Sessions: []string{"alice/ios"},
 		Platforms: []account.PlatID{"1", "ios", "web"},
 		Message:   message(`{"n":9007199254740993 , "s":"\u00e9"}`),
 	}))(t)
@@ -31,9 +33,9 @@ func TestPushReachesTheTargetAsItCame(t *testing.T) {
 	if len(rep.ID) != 26 {
 		t.Errorf("id %q is no ULID", rep.ID)
 	}
-	want := []delivery{{
-		push.Target{Users: []string{"alice", "bob"}, Groups: []string{"g"}, Topics: []string{"news"}, Sessions: []string{"s1"}, Platforms: []string{"web", "ios"}},
-		`{"Module":"push","Action":"Message","Data":{"n":9007199254740993 , "s":"\u00e9"}}`,
+	want := []delivertest.Delivery{{
+		To:      delivery.Target{Users: []string{"alice", "bob"}, Groups: []string{"g"}, Topics: []string{"news"}, Sessions: []string{"alice/ios"}, Platforms: []string{"web", "ios"}},
+		Payload: `{"Module":"push","Action":"Message","Data":{"n":9007199254740993 , "s":"\u00e9"}}`,
 	}}
 	if got := n.sent(); !reflect.DeepEqual(got, want) {
 		t.Errorf("delivered %+v\nwant %+v", got, want)
@@ -130,7 +132,7 @@ func TestBatchHasAResultForEachItem(t *testing.T) {
 		t.Errorf("result of the bad item %+v", rep.Results[1])
 	}
 	sent := n.sent()
-	if len(sent) != 2 || !strings.Contains(sent[0].payload, `{"i":0}`) || !sent[1].to.Everyone {
+	if len(sent) != 2 || !strings.Contains(sent[0].Payload, `{"i":0}`) || !sent[1].To.Everyone {
 		t.Errorf("delivered %+v", sent)
 	}
 	b := ok(json.Marshal(rep.Results[1]))(t)
@@ -162,7 +164,9 @@ func TestBatchStopsDeliveringWhenItsTimeIsOver(t *testing.T) {
 func TestInternalErrorsStayInTheLog(t *testing.T) {
 	var log bytes.Buffer
 	n := newNode()
-	n.deliver = func(push.Target) (push.Receipt, error) { return push.Receipt{}, errors.New("secret detail") }
+	n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+		return delivery.Receipt{}, errors.New("secret detail")
+	}
 	s := service(t, n, push.Options{Log: logged(&log)})
 	rep := ok(s.Batch(t.Context(), pusher, push.BatchRequest{Items: []push.BatchItem{
 		{Everyone: true, PushRequest: push.PushRequest{Message: message(`{}`)}},
@@ -178,7 +182,7 @@ func TestInternalErrorsStayInTheLog(t *testing.T) {
 func TestScopes(t *testing.T) {
 	n := newNode()
 	n.set("alice", "web")
-	n.groups["g"] = nil
+	check(t, n.SetGroup(t.Context(), "g", nil))
 	var log bytes.Buffer
 	s := service(t, n, push.Options{Log: logged(&log)})
 	ctx := t.Context()

@@ -22,12 +22,14 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
-// Ports are the parts of the node that the service needs. All but Durable are
-// required.
+// Ports are what the service needs of the node, and where groups and durable pushes
+// are kept. All but Durable are required.
 type Ports struct {
-	Deliverer Deliverer
+	Deliverer delivery.Deliverer
+	Closer    delivery.Closer
 	Directory Directory
 	Topics    Topics
 	Groups    Groups
@@ -60,6 +62,8 @@ type Options struct {
 
 	MaxHeld      int // pushes held for offline users, in all; 100,000 if 0
 	MaxHeldBytes int // bytes of their frames; 64 MiB if 0
+
+	MaxGroupMembers int // users that GroupFromOnline puts into a group; MaxGroupMembers if 0
 
 	IdempotencyWindow time.Duration // how long a key is remembered; 10 min if 0
 	IdempotencyKeys   int           // how many are; 100,000 if 0
@@ -104,6 +108,7 @@ func (noDrops) Dropped(string) {}
 func New(ports Ports, platforms *account.Platforms, o Options) *Service {
 	o.MaxMessage = or(o.MaxMessage, 64<<10)
 	o.MaxRecover = or(o.MaxRecover, 128<<10)
+	o.MaxGroupMembers = or(o.MaxGroupMembers, MaxGroupMembers)
 	o.MaxHeld = or(o.MaxHeld, 100_000)
 	o.MaxHeldBytes = or(o.MaxHeldBytes, 64<<20)
 	o.IdempotencyKeys = or(o.IdempotencyKeys, 100_000)

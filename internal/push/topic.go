@@ -8,6 +8,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // TopicRequest names the topic that a socket client leaves.
@@ -120,7 +121,7 @@ func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishReq
 	if err != nil {
 		return PublishReply{}, err
 	}
-	receipt, err := s.ports.Deliverer.Deliver(ctx, Target{Topics: []string{r.Topic}, Except: except}, frame)
+	receipt, err := s.ports.Deliverer.Deliver(ctx, delivery.Target{Topics: []string{r.Topic}, Except: except}, frame)
 	if err != nil {
 		return PublishReply{}, err
 	}

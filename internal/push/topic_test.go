@@ -70,7 +70,7 @@ func TestPublishTellsTopicAndSender(t *testing.T) {
 	n := newNode()
 	now := time.UnixMilli(1793000000000)
 	s := service(t, n, push.Options{ClientPublish: []string{"*"}, Clock: func() time.Time { return now }})
-	ok(s.Subscribe(t.Context(), account.Identity{User: "bob", Session: "s-bob"}, push.SubscribeRequest{Topic: "news"}))(t)
+	ok(s.Subscribe(t.Context(), account.Identity{User: "bob", Session: "other/web"}, push.SubscribeRequest{Topic: "news"}))(t)
 	rep := ok(s.Publish(t.Context(), alice, push.PublishRequest{Topic: "news", Data: message(`{"n":9007199254740993}`)}))(t)
 	if rep.Sessions != 1 || rep.Time != now.UnixMilli() {
 		t.Errorf("reply %+v", rep)
@@ -78,10 +78,10 @@ func TestPublishTellsTopicAndSender(t *testing.T) {
 	ok(s.Publish(t.Context(), alice, push.PublishRequest{Topic: "news", Data: message(`{}`), ExceptSelf: true}))(t)
 	sent := n.sent()
 	const want = `{"Module":"topic","Action":"Message","Data":{"topic":"news","from":"alice","data":{"n":9007199254740993},"time":1793000000000}}`
-	if sent[0].payload != want || sent[0].to.Except != "" {
+	if sent[0].Payload != want || sent[0].To.Except != "" {
 		t.Errorf("delivered %+v\nwant %s", sent[0], want)
 	}
-	if sent[1].to.Except != alice.Session {
-		t.Errorf("delivered %+v, want all but the sender", sent[1].to)
+	if sent[1].To.Except != alice.Session {
+		t.Errorf("delivered %+v, want all but the sender", sent[1].To)
 	}
 }

@@ -40,7 +40,7 @@ type TopicUsersReply struct {
 }
 
 // ListTopics lists the topics that have subscribers, without the server's own.
-func (s *Service) ListTopics(_ context.Context, id account.Identity, r TopicsRequest) (TopicsReply, error) {
+func (s *Service) ListTopics(ctx context.Context, id account.Identity, r TopicsRequest) (TopicsReply, error) {
 	if err := s.allow(id, account.ScopeRead, "topics"); err != nil {
 		return TopicsReply{}, err
 	}
@@ -49,22 +49,32 @@ func (s *Service) ListTopics(_ context.Context, id account.Identity, r TopicsReq
 			return TopicsReply{}, err
 		}
 	}
-	topics, next := s.ports.Topics.ListTopics(clampPage(r.Limit), r.Cursor)
+	topics, next, err := s.ports.Topics.ListTopics(ctx, clampPage(r.Limit), r.Cursor)
+	if err != nil {
+		return TopicsReply{}, err
+	}
 	return TopicsReply{Topics: notNil(topics), NextCursor: next}, nil
 }
 
 // TopicInfo describes one topic. 404 when nobody is in it and nothing of it is
 // remembered.
-func (s *Service) TopicInfo(_ context.Context, id account.Identity, r TopicInfoRequest) (TopicInfoReply, error) {
+func (s *Service) TopicInfo(ctx context.Context, id account.Identity, r TopicInfoRequest) (TopicInfoReply, error) {
 	if err := s.allow(id, account.ScopeRead, "topic"); err != nil {
 		return TopicInfoReply{}, err
 	}
 	if err := validName("topic", r.Topic); err != nil {
 		return TopicInfoReply{}, err
 	}
-	reply := TopicInfoReply{TopicCount: TopicCount{r.Topic, s.ports.Topics.Subscribers(r.Topic)}, First: 1}
+	subscribers, err := s.ports.Topics.Subscribers(ctx, r.Topic)
+	if err != nil {
+		return TopicInfoReply{}, err
+	}
+	reply := TopicInfoReply{TopicCount: TopicCount{r.Topic, subscribers}, First: 1}
 	if s.ports.Topics.Remembers(r.Topic) {
-		past := s.ports.Topics.History(r.Topic, nil, 0, 0)
+		past, err := s.ports.Topics.History(ctx, r.Topic, nil, 0, 0)
+		if err != nil {
+			return TopicInfoReply{}, err
+		}
 		reply.Position, reply.First = past.Position, past.First
 	}
 	if reply.Subscribers == 0 && reply.Offset == 0 {

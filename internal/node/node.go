@@ -1,0 +1,127 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"pushd/internal/account"
+	"pushd/internal/delivery"
+	"pushd/internal/hub"
+	"pushd/internal/metrics"
+	"pushd/internal/poller"
+	"pushd/internal/push"
+)
+
+// What the node is for the services.
+var (
+	_ delivery.Deliverer = (*Node)(nil)
+	_ delivery.Closer    = (*Node)(nil)
+	_ push.Directory     = (*Node)(nil)
+	_ push.Topics        = (*Node)(nil)
+)
+
+// DefaultName is a node's name where none is configured.
+const DefaultName = "pushd"
+
+// Options are the node's knobs; zero values are the defaults named.
+type Options struct {
+	Poller poller.Options
+	Hub    hub.Options // Presence is set by the node
+
+	Name string // this node's name in replies; DefaultName if ""
+	// Members tells who is in a group; without it there are no groups.
+	Members delivery.MemberSource
+	// Presence is told of the first session of a user on a platform and of the end of
+	// the last one, on an event loop: it does not block, and does not retain user.
+	// Nobody is told if nil.
+	Presence func(user string, platform account.Platform, online bool)
+}
+
+// Node is the delivery engine of one node. Its methods may be called from any
+// goroutine, except those that say that they belong on a session's loop.
+type Node struct {
+	// immutable
+	name      string
+	platforms *account.Platforms
+	members   delivery.MemberSource // nil: there are no groups
+	metrics   *metrics.Metrics
+	server    *poller.Server
+	hub       *hub.Hub
+}
+
+// New makes a node with its loops and its directory. The metrics must have been
+// made for the number of loops in the options.
+func New(platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger, o Options) (*Node, error) {
+	if o.Name == "" {
+		o.Name = DefaultName
+	}
+	server, err := poller.New(m, log, o.Poller)
+	if err != nil {
+		return nil, err
+	}
+	if tell := o.Presence; tell != nil {
+		o.Hub.Presence = func(user string, platform uint8, online bool) { tell(user, account.Platform(platform), online) }
+	}
+	h, err := hub.New(server, o.Hub)
+	if err != nil {
+		return nil, errors.Join(err, server.Shutdown(context.Background()))
+	}
+	n := &Node{name: o.Name, platforms: platforms, members: o.Members, metrics: m, server: server, hub: h}
+	n.describe()
+	return n, nil
+}
+
+// Listen opens the node's address for clients: newConn makes what serves each
+// connection. After an error only Shutdown is left to call.
+func (n *Node) Listen(ctx context.Context, addr string, newConn poller.NewConn) error {
+	return n.server.Listen(ctx, addr, newConn)
+}
+
+// Addr is the bound address after Listen.
+func (n *Node) Addr() net.Addr { return n.server.Addr() }
+
+// Name is the node's name.
+func (n *Node) Name() string { return n.name }
+
+// Loops is the number of event loops.
+func (n *Node) Loops() int { return n.server.Len() }
+
+// AllowOrigin is poller.Server.AllowOrigin.
+func (n *Node) AllowOrigin(origin, host string) bool { return n.server.AllowOrigin(origin, host) }
+
+// ClientAddress is poller.Server.ClientAddress.
+func (n *Node) ClientAddress(peer netip.Addr, forwarded string) netip.Addr {
+	return n.server.ClientAddress(peer, forwarded)
+}
+
+// Check looks for contradictions in the directory; see hub.Check.
+func (n *Node) Check(ctx context.Context) (quiet bool, err error) { return n.hub.Check(ctx) }
+
+// Sweep forgets lost sessions whose time to resume is over. The owner calls it
+// now and then.
+func (n *Node) Sweep() { n.hub.Sweep() }
+
+// Drain stops accepting, has each connection leave, spread evenly over a time, and
+// waits until all are closed or ctx is done. leave is called on the loops.
+func (n *Node) Drain(ctx context.Context, over time.Duration, leave func(*poller.Conn)) error {
+	const look = 10 * time.Millisecond
+	n.server.StopAccepting()
+	if err := n.server.Drain(ctx, over, leave); err != nil {
+		return err
+	}
+	for n.server.Connections() > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(look):
+		}
+	}
+	return nil
+}
+
+// Shutdown closes what is still open and ends the loops.
+func (n *Node) Shutdown(ctx context.Context) error { return n.server.Shutdown(ctx) }
