@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/bytedance/sonic"
 	"github.com/valyala/fasthttp"
 
@@ -150,38 +151,16 @@ func keys(t reflect.Type) map[string]reflect.Type {
 func nearest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, k := range known {
-		if d := distance(name, k, least); d < least {
+		// The name is the client's and may be of any length.
+		if max(len(name)-len(k), len(k)-len(name)) >= least {
+			continue
+		}
+		if d := levenshtein.ComputeDistance(name, k); d < least {
 			best, least = k, d
 		}
 	}
 	return best
 }
-
-// distance is Levenshtein's, given up at limit.
-func distance(a, b string, limit int) int {
-	if abs(len(a)-len(b)) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-func abs(n int) int { return max(n, -n) }
 
 // query reads the parameters of a list. 400 for one that isn't among known or
 // comes twice.
