@@ -7,12 +7,13 @@ import (
 	"sync"
 
 	"pushd/internal/account"
+	"pushd/internal/config"
 )
 
 // newVerifier makes the verifier of user tokens and what watches its keys. The
 // key set is fetched once before it returns. The server runs every watcher's
 // Run and waits for them when it stops. In open mode both are nil.
-func newVerifier(ctx context.Context, cfg *Config, keys *Keys, log *slog.Logger) (*account.Verifier, []*keyWatcher, error) {
+func newVerifier(ctx context.Context, cfg *config.Config, keys *config.Keys, log *slog.Logger) (*account.Verifier, []*keyWatcher, error) {
 	if cfg.Auth.Mode == "open" {
 		return nil, nil, nil
 	}
@@ -41,13 +42,9 @@ func newVerifier(ctx context.Context, cfg *Config, keys *Keys, log *slog.Logger)
 	if err != nil {
 		return nil, nil, fmt.Errorf("token keys: %w", err)
 	}
-	v, err := account.NewVerifier(account.VerifierOptions{
-		JWKS:      set,
-		Algorithm: jwt.Algorithm,
-		Issuer:    jwt.Issuer,
-		Audience:  jwt.Audience,
-		Leeway:    jwt.Leeway,
-	})
+	options := cfg.VerifierOptions()
+	options.JWKS = set
+	v, err := account.NewVerifier(options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +116,7 @@ func (s *keySources) connect(v *account.Verifier) {
 
 // newAPIKeys makes the set of API keys. Short secrets are for development and
 // for a listener that only this machine reaches.
-func newAPIKeys(cfg *Config, keys *Keys) (*account.APIKeys, error) {
+func newAPIKeys(cfg *config.Config, keys *config.Keys) (*account.APIKeys, error) {
 	set := make([]account.APIKey, len(keys.Admin))
 	for i, key := range keys.Admin {
 		scopes, err := account.ParseScopes(key.Scopes)
@@ -130,7 +127,7 @@ func newAPIKeys(cfg *Config, keys *Keys) (*account.APIKeys, error) {
 			Name:   key.Name,
 			Secret: key.Secret.Reveal(),
 			Scopes: scopes,
-			Short:  cfg.Dev || isLoopback(cfg.AdminListen),
+			Short:  cfg.ShortKeys(),
 		}
 	}
 	return account.NewAPIKeys(set)

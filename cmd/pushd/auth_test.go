@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pushd/internal/account"
+	"pushd/internal/config"
 )
 
 // sign makes a token with a key's text.
@@ -47,15 +48,15 @@ func write(t *testing.T, name, text string) {
 }
 
 func TestVerifierRotates(t *testing.T) {
-	one, two, three := newSecret(), newSecret(), newSecret()
+	one, two, three := config.NewKey(), config.NewKey(), config.NewKey()
 	dir := t.TempDir()
 	keyFile, setFile := filepath.Join(dir, "jwt.key"), filepath.Join(dir, "set.json")
 	write(t, keyFile, one)
 	write(t, setFile, octSet(map[string]string{"a": two}))
 	cfg := tokenConfig(t)
 	cfg.AdminKey = "mine"
-	cfg.Auth.JWT.Key, cfg.Auth.JWT.ID, cfg.Auth.JWT.JWKS = Secret("@"+keyFile), "own", setFile
-	keys, err := LoadOrCreateKeys(cfg)
+	cfg.Auth.JWT.Key, cfg.Auth.JWT.ID, cfg.Auth.JWT.JWKS = config.Secret("@"+keyFile), "own", setFile
+	keys, err := config.LoadOrCreateKeys(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,10 +111,10 @@ func TestVerifierRotates(t *testing.T) {
 }
 
 func TestVerifierOfInlineKey(t *testing.T) {
-	secret := newSecret()
+	secret := config.NewKey()
 	cfg := tokenConfig(t)
-	cfg.Auth.JWT.Key, cfg.AdminKey = Secret(secret), "mine"
-	keys, err := LoadOrCreateKeys(cfg)
+	cfg.Auth.JWT.Key, cfg.AdminKey = config.Secret(secret), "mine"
+	keys, err := config.LoadOrCreateKeys(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestAPIKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			keys, err := LoadKeys(cfg)
+			keys, err := config.LoadKeys(cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,8 +173,8 @@ func TestTokenCommand(t *testing.T) {
 			t.Fatal(got.stderr)
 		}
 	}
-	write(t, filepath.Join(dir, "secret"), newSecret())
-	write(t, filepath.Join(dir, "set.json"), octSet(map[string]string{"a": newSecret()}))
+	write(t, filepath.Join(dir, "secret"), config.NewKey())
+	write(t, filepath.Join(dir, "set.json"), octSet(map[string]string{"a": config.NewKey()}))
 	write(t, filepath.Join(dir, "sec1.pem"), sec1(t, filepath.Join(dir, "ES256.pem")))
 
 	for _, c := range []struct {
@@ -202,7 +203,7 @@ func TestTokenCommand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			keys, err := LoadKeys(cfg)
+			keys, err := config.LoadKeys(cfg)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pushd/internal/config"
 	"pushd/internal/store"
 )
 
@@ -32,7 +33,7 @@ PostgreSQL has tools of its own, and this command names the line to run.`,
 		err := store.Backup(ctx, store.Options{URL: address}, args[0])
 		if errors.Is(err, store.ErrNotSQLite) {
 			return fmt.Errorf("the database is PostgreSQL, whose own program makes a backup while servers run: pg_dump --format=custom --file=%s %s (and pg_restore brings it back; a password comes from PGPASSWORD or ~/.pgpass)",
-				shellQuote(args[0]), shellQuote(StoreURL(address).String()))
+				config.ShellQuote(args[0]), config.ShellQuote(config.StoreURL(address).String()))
 		}
 		return err
 	})

@@ -91,6 +91,7 @@ func TestCommandLine(t *testing.T) {
 		{"unknown command", nil, "serv", 2, nil, []string{`unknown command "serv"`, "did you mean pushd serve?"}},
 		{"unknown command below another", nil, "config chekc", 2, nil, []string{"did you mean pushd config check?"}},
 		{"unknown flag", nil, "serve --hartbeat 5s", 2, nil, []string{"unknown flag --hartbeat", "--heartbeat?"}},
+		{"unknown flag with a secret", nil, "serve --admin-kye=hunter2", 2, nil, []string{"--admin-key?"}},
 		{"flag without value", nil, "serve --heartbeat", 2, nil, []string{"--heartbeat"}},
 		{"stray word", nil, "serve now", 2, nil, []string{"takes no arguments", `"now"`}},
 		{"bad flag", nil, "serve --heartbeat 5", 2, nil, []string{"heartbeat (flag --heartbeat)", `"5"`}},
@@ -99,6 +100,10 @@ func TestCommandLine(t *testing.T) {
 		{"unknown key", nil, "config check --config typo.yaml", 2, nil, []string{"typo.yaml:1", "did you mean heartbeat?"}},
 		{"contradiction", nil, "serve --admin-listen :8090", 2, nil, []string{"admin-listen", "pushd keys api"}},
 		{"open key file", nil, "config check --auth.jwt.key @open.key", 2, nil, []string{"auth.jwt.key", "chmod 600 open.key"}},
+		{"accounts' key in no file", nil, "config check --accounts.key @nosuch", 2, nil, []string{"accounts.key", "nosuch"}},
+		{"short key of accounts", nil, "config check --accounts.key short", 2, nil, []string{"accounts.key", "32"}},
+		{"files' key in no file", nil, "config check --files.key @nosuch", 2, nil, []string{"files.key", "nosuch"}},
+		{"neither matters without a database", nil, "config check --store none --accounts.key @nosuch --files.key @nosuch", 0, nil, nil},
 		{"file that is no key set", nil, "config check --auth.jwt.jwks good.yaml", 2, nil, []string{"auth.jwt.jwks", "good.yaml"}},
 		{"key set behind an address is not fetched", nil, "config check --auth.jwt.jwks http://127.0.0.1:1/keys", 0, []string{"http://127.0.0.1:1/keys"}, nil},
 		{

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"pushd/internal/account"
+	"pushd/internal/config"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -38,14 +40,14 @@ written.`,
 			if err != nil {
 				return err
 			}
-			keys, err := LoadKeys(cfg)
+			keys, err := config.LoadKeys(cfg)
 			if err != nil {
 				return usageError{err}
 			}
 			if _, err := newAPIKeys(cfg, keys); err != nil {
 				return usageError{err}
 			}
-			if _, err := cfg.Database(); err != nil {
+			if err := checkStoreKeys(cfg); err != nil {
 				return usageError{err}
 			}
 			// A key set behind an address is not fetched: checking a file
@@ -58,21 +60,34 @@ written.`,
 			for _, warning := range cfg.Warnings() {
 				a.say("warning: %s", warning)
 			}
-			table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			for _, o := range optionTable() {
-				value := cfg.text(o)
-				if value == "" {
-					value = "-"
-				}
-				if _, err := fmt.Fprintf(table, "%s\t%s\t%s\n", o.key, value, cfg.source(o.key)); err != nil {
-					return err
-				}
-			}
-			return table.Flush()
+			return cfg.WriteValues(a.stdout)
 		},
 	}
 	addFlags(cmd, nil)
 	return cmd
+}
+
+// checkStoreKeys looks at the keys that a server with a database has, without
+// making those that would be made.
+func checkStoreKeys(cfg *config.Config) error {
+	address, err := cfg.Database()
+	if err != nil || address == "" {
+		return err
+	}
+	key, _, err := cfg.AccountsKey(false)
+	if err == nil && key != "" {
+		_, err = account.NewGuard(key, nil, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("accounts.key: %w", err)
+	}
+	if bucket, err := cfg.Bucket(); err != nil || bucket == "" {
+		return err
+	}
+	if _, _, err := cfg.FilesKey(false); err != nil {
+		return fmt.Errorf("files.key: %w", err)
+	}
+	return nil
 }
 
 func (a *app) configDefaultCommand() *cobra.Command {
@@ -81,7 +96,7 @@ func (a *app) configDefaultCommand() *cobra.Command {
 		Short:   "Print a configuration file with every option, commented out",
 		Example: "  ./pushd config default > pushd.yaml",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return writeDefault(a.stdout) },
+		RunE:    func(*cobra.Command, []string) error { return config.WriteDefault(a.stdout) },
 	}
 }
 
@@ -91,6 +106,6 @@ func (a *app) configReferenceCommand() *cobra.Command {
 		Short:   "Print the reference of all options as Markdown",
 		Example: "  ./pushd config reference > docs/configuration.md",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return writeReference(a.stdout) },
+		RunE:    func(*cobra.Command, []string) error { return config.WriteReference(a.stdout) },
 	}
 }

@@ -5,26 +5,18 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"pushd/internal/files"
+	"pushd/internal/config"
 	"pushd/internal/store"
 )
 
-func TestTheTypesByDefaultAreThoseOfTheService(t *testing.T) {
-	o, _ := byKey(optionTable(), "files.types")
-	if got := strings.Split(o.def, ","); !slices.Equal(got, files.DefaultTypes()) {
-		t.Errorf("files.types is %q by default, the service takes %q", got, files.DefaultTypes())
-	}
-}
-
 // fileConfig is the defaults, and a store.
-func fileConfig(t *testing.T) (*Config, *store.Store) {
+func fileConfig(t *testing.T) (*config.Config, *store.Store) {
 	t.Helper()
 	dir := t.TempDir()
-	cfg := &Config{DataDir: dir}
+	cfg := &config.Config{DataDir: dir}
 	s, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(dir, "pushd.db")})
 	if err != nil {
 		t.Fatal(err)
@@ -87,29 +79,5 @@ func TestABucketThatIsAwayIsNoReasonNotToStart(t *testing.T) {
 	}
 	if err := f.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestFileOptionsThatAreRefused(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*FilesConfig)
-		says   string
-	}{
-		"a short key":                {func(c *FilesConfig) { c.Key = "short" }, "files.key"},
-		"a file larger than a quota": {func(c *FilesConfig) { c.MaxSize, c.Quota = 2, 1 }, "files.max-size"},
-	} {
-		cfg := &Config{}
-		c.change(&cfg.Files)
-		if err := cfg.checkFiles(); err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "short)") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for text, ok := range map[string]bool{
-		"": true, "none": true, "file:///var/lib/x": true, "s3://b?region=r": true,
-		"/var/lib/x": false, "file://x": false, "s3:b": false, "gs://b": false, "s3://key:secret@b": false,
-	} {
-		if _, err := parseBucket(text); (err == nil) != ok {
-			t.Errorf("%q: %v", text, err)
-		}
 	}
 }

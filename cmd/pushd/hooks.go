@@ -10,6 +10,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/bot"
 	"pushd/internal/chat"
+	"pushd/internal/config"
 	"pushd/internal/gateway"
 	"pushd/internal/hooks"
 	"pushd/internal/metrics"
@@ -49,7 +50,7 @@ type backends struct {
 
 // newBackends makes what the configuration names. Nothing is called before
 // Started.
-func newBackends(cfg *Config, platforms *account.Platforms, p backendPorts, m *metrics.Metrics, log *slog.Logger) (*backends, error) {
+func newBackends(cfg *config.Config, platforms *account.Platforms, p backendPorts, m *metrics.Metrics, log *slog.Logger) (*backends, error) {
 	b := &backends{}
 	var err error
 	if b.hooks, err = newHooks(cfg, platforms, m, log); err != nil {
@@ -67,54 +68,40 @@ func newBackends(cfg *Config, platforms *account.Platforms, p backendPorts, m *m
 		if err != nil {
 			return nil, err
 		}
-		if b.phones, err = webhook.NewClient(webhook.Options{
-			Name: "offline-gateway", URL: o.Gateway, Secret: secret, Timeout: o.Timeout, Concurrency: o.Workers, MaxReply: 4 << 20,
-		}, m, log); err != nil {
+		if b.phones, err = webhook.NewClient(cfg.PhoneGatewayOptions(secret), m, log); err != nil {
 			return nil, err
 		}
 		sink = offline.NewHTTP(b.phones)
 	}
-	b.Offline = offline.New(offline.Ports{Tokens: p.Tokens, Names: p.Names, Gateway: sink}, offline.Options{
-		PerUser: cfg.Offline.PerUser, HideText: !cfg.Offline.ShowText, Text: cfg.Offline.Text, Groups: cfg.Offline.Groups,
-		Workers: cfg.Offline.Workers, Batch: cfg.Offline.Batch, Queue: cfg.Offline.Queue, RetryFor: cfg.Offline.RetryFor,
-		Platforms: platforms,
-	}, m, log)
+	b.Offline = offline.New(offline.Ports{Tokens: p.Tokens, Names: p.Names, Gateway: sink}, cfg.OfflineOptions(platforms), m, log)
 	return b, nil
 }
 
-func newHooks(cfg *Config, platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger) (*hooks.Hooks, error) {
-	o := cfg.Hooks
-	if o.URL == "" {
+func newHooks(cfg *config.Config, platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger) (*hooks.Hooks, error) {
+	if cfg.Hooks.URL == "" {
 		return nil, nil
 	}
-	secret, err := webhookSecret("hooks.secret", o.Secret)
+	secret, err := webhookSecret("hooks.secret", cfg.Hooks.Secret)
 	if err != nil {
 		return nil, err
 	}
-	return hooks.New(platforms, hooks.Options{
-		URL: o.URL, Secret: secret, Events: o.Events, Node: cfg.Node,
-		AskTimeout: o.Timeout, Concurrency: o.Concurrency, Allow: o.OnFailure == "allow",
-		Workers: o.Workers, Batch: o.Batch, Queue: o.Queue, QueueBytes: int(o.QueueBytes), RetryFor: o.RetryFor,
-	}, m, log)
+	return hooks.New(platforms, cfg.HooksOptions(secret), m, log)
 }
 
-func newBots(cfg *Config, send bot.Send, m *metrics.Metrics, log *slog.Logger) (*bot.Bots, error) {
-	remotes := make([]bot.Remote, 0, len(cfg.Bots))
-	for _, b := range cfg.Bots {
-		secret, err := webhookSecret("bots: "+b.Name+": secret", b.Secret)
-		if err != nil {
+func newBots(cfg *config.Config, send bot.Send, m *metrics.Metrics, log *slog.Logger) (*bot.Bots, error) {
+	secrets := make([]webhook.Secret, len(cfg.Bots))
+	for i, b := range cfg.Bots {
+		var err error
+		if secrets[i], err = webhookSecret("bots: "+b.Name+": secret", b.Secret); err != nil {
 			return nil, err
 		}
-		remotes = append(remotes, bot.Remote{
-			Name: b.Name, About: b.About, Commands: b.Commands, URL: b.URL, Secret: secret, Timeout: b.Timeout,
-		})
 	}
-	return bot.New(send, bot.Options{Node: cfg.Node, Remotes: remotes}, m, log)
+	return bot.New(send, cfg.BotOptions(secrets), m, log)
 }
 
 // webhookSecret reads a secret from where the configuration says.
-func webhookSecret(key string, s Secret) (webhook.Secret, error) {
-	text, err := resolve(s)
+func webhookSecret(key string, s config.Secret) (webhook.Secret, error) {
+	text, err := s.Resolve()
 	if err != nil {
 		return webhook.Secret{}, fmt.Errorf("%s: %w", key, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"pushd/internal/config"
 )
 
 const (
@@ -38,7 +40,7 @@ type keyWatcher struct {
 // watchKeySet watches a JSON Web Key Set. apply is called with every new
 // content and returns an error to refuse it.
 func watchKeySet(location string, every time.Duration, apply func([]byte) error, log *slog.Logger) *keyWatcher {
-	read := func(context.Context) ([]byte, error) { return readBounded(location, maxKeySet) }
+	read := func(context.Context) ([]byte, error) { return config.ReadBounded(location, maxKeySet) }
 	if strings.Contains(location, "://") {
 		client := keyClient()
 		read = func(ctx context.Context) ([]byte, error) { return fetchKeySet(ctx, client, location) }
@@ -49,7 +51,7 @@ func watchKeySet(location string, every time.Duration, apply func([]byte) error,
 // watchKeyFile watches the file of a single key, under the rules for key files.
 func watchKeyFile(name string, every time.Duration, apply func([]byte) error, log *slog.Logger) *keyWatcher {
 	read := func(context.Context) ([]byte, error) {
-		key, err := readKeyFile(name)
+		key, err := config.ReadKeyFile(name)
 		return []byte(key), err
 	}
 	return &keyWatcher{location: name, every: every, read: read, apply: apply, log: log}
@@ -152,5 +154,5 @@ func fetchKeySet(ctx context.Context, client *http.Client, address string) ([]by
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("fetch %s: status %d", address, response.StatusCode)
 	}
-	return readAllBounded(response.Body, address, maxKeySet)
+	return config.ReadAllBounded(response.Body, address, maxKeySet)
 }

@@ -139,7 +139,11 @@ func TestKeySources(t *testing.T) {
 		}
 	})
 	t.Run("a single key's file", func(t *testing.T) {
-		name := writeKey(t, "key", "secret\n", 0o644)
+		name := filepath.Join(t.TempDir(), "key")
+		write(t, name, "secret\n")
+		if err := os.Chmod(name, 0o644); err != nil {
+			t.Fatal(err)
+		}
 		var got string
 		w := watchKeyFile(name, time.Minute, func(m []byte) error { got = string(m); return nil }, slog.New(slog.DiscardHandler))
 		if err := w.Load(t.Context()); err == nil || !strings.Contains(err.Error(), "chmod 600") {

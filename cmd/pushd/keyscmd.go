@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pushd/internal/config"
 	"pushd/internal/webhook"
 )
 
@@ -47,7 +48,7 @@ name and scopes into admin.keys of the configuration file:
 		Example: "  (umask 077; ./pushd keys api > shop.key)",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.stdout, newSecret())
+			_, err := fmt.Fprintln(a.stdout, config.NewKey())
 			return err
 		},
 	}
@@ -85,20 +86,21 @@ whoever signs (mode 0600), and NAME.pub.pem, the public one for the server.`,
   ./pushd token --user alice --key @jwt.pem`,
 		Args: noArgs,
 	}
-	accepted, _ := byKey(optionTable(), "auth.jwt.algorithm")
-	algorithm := cmd.Flags().String("algorithm", "HS256", "one of "+strings.Join(accepted.oneof, ", "))
+	const option = "auth.jwt.algorithm"
+	accepted := config.AcceptedWords(option)
+	algorithm := cmd.Flags().String("algorithm", "HS256", "one of "+strings.Join(accepted, ", "))
 	out := cmd.Flags().String("out", "", "name of the files, for a pair")
-	_ = cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(accepted.oneof, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(accepted, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(*cobra.Command, []string) error {
-		name, err := accepted.text(*algorithm)
+		name, err := config.ParseWord(option, *algorithm)
 		if err != nil {
-			return usageError{fmt.Errorf("--algorithm %q: %w", cut(*algorithm), err)}
+			return usageError{fmt.Errorf("--algorithm %q: %w", config.Shorten(*algorithm), err)}
 		}
 		switch {
 		case name == "HS256" && *out != "":
 			return usageError{errors.New("--out: HS256 has one secret, printed on standard output; --out is for pairs")}
 		case name == "HS256":
-			_, err := fmt.Fprintln(a.stdout, newSecret())
+			_, err := fmt.Fprintln(a.stdout, config.NewKey())
 			return err
 		case *out == "":
 			return usageError{fmt.Errorf("--out: %s has two keys; name their files, such as --out jwt", name)}

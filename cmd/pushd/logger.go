@@ -6,11 +6,13 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"pushd/internal/config"
 )
 
 // newLogger writes to w as the configuration says. Secrets redact themselves,
-// see Secret.
-func newLogger(w io.Writer, cfg LogConfig) *slog.Logger {
+// see config.Secret.
+func newLogger(w io.Writer, cfg config.LogConfig) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level}
 	if cfg.Format == "text" || (cfg.Format == "auto" && isTerminal(w)) {
 		return slog.New(slog.NewTextHandler(w, options))

@@ -1,7 +1,6 @@
-// Command pushd is the push server. This package owns the command line, the
-// configuration and the wiring: it is the only place that reads flags, the
-// environment and files, and it hands values to everything else. It never
-// serves a request itself.
+// Command pushd is the push server. This package owns the command line and the
+// wiring: it takes flags and environment to package config, and hands the values
+// that come back to everything else. It never serves a request itself.
 //
 // In a shell write ./pushd or the whole path: pushd alone is a builtin of bash.
 package main

@@ -90,7 +90,7 @@ func (a *app) databaseCommand(cmd *cobra.Command, run func(ctx context.Context, 
 			return usageError{err}
 		}
 		if address == "" {
-			return usageError{fmt.Errorf("store (%s): is none, so that there is no database", cfg.source("store"))}
+			return usageError{fmt.Errorf("store (%s): is none, so that there is no database", cfg.Source("store"))}
 		}
 		return run(cmd.Context(), address, args)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"pushd/internal/config"
 )
 
 func (a *app) rootCommand() *cobra.Command {
@@ -55,10 +57,10 @@ func group(cmd *cobra.Command) {
 				names = append(names, c.Name())
 			}
 		}
-		if near := nearest(args[0], names); near != "" {
-			return usageError{fmt.Errorf("unknown command %q; did you mean %s %s?", cut(args[0]), cmd.CommandPath(), near)}
+		if near := config.Nearest(args[0], names); near != "" {
+			return usageError{fmt.Errorf("unknown command %q; did you mean %s %s?", config.Shorten(args[0]), cmd.CommandPath(), near)}
 		}
-		return usageError{fmt.Errorf("unknown command %q; there are %s", cut(args[0]), strings.Join(names, ", "))}
+		return usageError{fmt.Errorf("unknown command %q; there are %s", config.Shorten(args[0]), strings.Join(names, ", "))}
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
@@ -66,15 +68,15 @@ func group(cmd *cobra.Command) {
 // noArgs refuses words after a command that takes none.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no arguments, but got %q; options begin with --", cmd.CommandPath(), cut(args[0]))}
+		return usageError{fmt.Errorf("%s takes no arguments, but got %q; options begin with --", cmd.CommandPath(), config.Shorten(args[0]))}
 	}
 	return nil
 }
 
 // loadChecked is the configuration of a command, complete and without
 // contradictions.
-func (a *app) loadChecked(cmd *cobra.Command) (*Config, error) {
-	cfg, err := load(cmd.Flags(), a.environ)
+func (a *app) loadChecked(cmd *cobra.Command) (*config.Config, error) {
+	cfg, err := config.Load(cmd.Flags(), a.environ)
 	if err != nil {
 		return nil, usageError{err}
 	}

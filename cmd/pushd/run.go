@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -16,31 +15,20 @@ import (
 	"pushd/internal/api"
 	"pushd/internal/api/console"
 	"pushd/internal/chat"
+	"pushd/internal/config"
 	"pushd/internal/gateway"
-	"pushd/internal/hub"
 	"pushd/internal/members"
 	"pushd/internal/metrics"
 	"pushd/internal/node"
-	"pushd/internal/poller"
 	"pushd/internal/push"
 	"pushd/internal/store"
 )
 
 const (
-	// defaultGCPercent trades a little CPU for memory: the heap is mostly
-	// connections that live long, and at Go's 100 it may double between two
-	// collections. bench/RESULTS.md has the measurement.
-	defaultGCPercent = 20
 	// handoffQueue is how many HTTP connections may wait on the public port.
 	handoffQueue = 256
 	// sweepEvery is how often lost sessions that nobody resumed are forgotten.
 	sweepEvery = 10 * time.Second
-	// storeWorkers is how many requests wait for the database at a time. Those that
-	// wait together are committed together, so it bounds what one commit holds.
-	storeWorkers = 256
-	// storeQueue is how many requests may wait for a worker, one of a connection: a
-	// storm of logins, each of which asks the database, is let in and not sent away.
-	storeQueue = 65_536
 	// stopGrace is what stopping may take beyond the drain.
 	stopGrace = 10 * time.Second
 )
@@ -48,7 +36,7 @@ const (
 // server is everything that runs in one process.
 type server struct {
 	// immutable
-	cfg      *Config
+	cfg      *config.Config
 	log      *slog.Logger
 	metrics  *metrics.Metrics
 	node     *node.Node
@@ -70,7 +58,7 @@ type server struct {
 }
 
 // runServe starts the server and serves until ctx ends.
-func runServe(ctx context.Context, cfg *Config, log *slog.Logger) error {
+func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	s, err := newServer(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -87,9 +75,9 @@ func runServe(ctx context.Context, cfg *Config, log *slog.Logger) error {
 
 // newServer puts all parts together, each made whole from those before it; nothing
 // listens yet. What it returns has to be stopped, started or not.
-func newServer(ctx context.Context, cfg *Config, log *slog.Logger) (*server, error) {
+func newServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*server, error) {
 	s := &server{cfg: cfg, log: log, failed: make(chan error, 2), cancel: func() {}}
-	keys, err := LoadOrCreateKeys(cfg)
+	keys, err := config.LoadOrCreateKeys(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -161,20 +149,9 @@ func (s *server) assemble(ctx context.Context, db *store.Store, verifier *accoun
 		}
 		ports.Groups, ports.Durable = chat.NewPushGroups(s.stored.chat), s.stored.chat
 	}
-	s.push = push.New(ports, platforms, push.Options{
-		MaxMessage:    int(cfg.MaxMessage),
-		ClientPublish: cfg.Topics.Publish,
-		PresenceAll:   cfg.Presence.All,
-		Log:           log,
-		Drops:         s.metrics,
-
-		PresenceAnnounce: cfg.Presence.Announce,
-		TopicPresence:    prefixes(cfg.Topics.Presence).fit,
-		MaxGroupMembers:  max(cfg.Chat.GroupMax, chat.MaxBackendGroup),
-		// What is recovered shares the client's send buffer with what is pushed
-		// meanwhile.
-		MaxRecover: int(cfg.SendBuffer) / 2,
-	})
+	pushes := cfg.PushOptions()
+	pushes.Log, pushes.Drops = log, s.metrics
+	s.push = push.New(ports, platforms, pushes)
 	return s.assembleDoors(verifier, apiKeys, platforms)
 }
 
@@ -199,7 +176,7 @@ func (s *server) memberSource(db *store.Store, options *node.Options) *push.Memo
 func (s *server) assembleDoors(verifier *account.Verifier, apiKeys *account.APIKeys, platforms *account.Platforms) (err error) {
 	cfg, log := s.cfg, s.log
 	tokens, users := s.verifiers(verifier)
-	s.gateway = gateway.New(s.node, tokens, platforms, s.stored.socket(s.push), s.metrics, log, s.gatewayOptions(), modules()...)
+	s.gateway = gateway.New(s.node, tokens, platforms, s.stored.socket(s.push), s.metrics, log, cfg.GatewayOptions(), modules()...)
 	build := readBuild()
 	s.admin = api.NewAdmin(s.push, apiKeys, s.metrics, api.AdminOptions{
 		Ready:       s.ready,
@@ -231,94 +208,20 @@ func (s *server) verifiers(external *account.Verifier) (gateway.Verifier, api.Us
 	return external, external
 }
 
+// nodeOptions are what the configuration says of the node and its loops.
 func (s *server) nodeOptions() (node.Options, error) {
-	cfg := s.cfg
-	limit, err := cfg.ConnectionLimit()
+	files, err := config.OpenFiles()
 	if err != nil {
 		return node.Options{}, err
 	}
-	loops := cfg.Loops
-	if loops == 0 {
-		loops = runtime.GOMAXPROCS(0)
-	}
-	origins := cfg.Origins
-	if len(origins) == 1 && origins[0] == "same" {
-		origins = nil
-	}
-	windows, err := parseMergeWindows(cfg.Topics.MergeWindow)
-	if err != nil {
-		return node.Options{}, err
-	}
-	histories, err := parseHistories(cfg.Topics.History)
-	if err != nil {
-		return node.Options{}, err
-	}
-	policy := map[string]hub.Policy{"replace": hub.PolicyReplace, "refuse": hub.PolicyRefuse, "allow": hub.PolicyAllow}[cfg.MultiLogin]
-	return node.Options{
-		Name: cfg.Node,
-		Poller: poller.Options{
-			Path:             cfg.Path,
-			Loops:            loops,
-			HandshakeTimeout: cfg.HandshakeTimeout,
-			WriteTimeout:     cfg.WriteTimeout,
-			MaxHeader:        int(cfg.MaxHeader),
-			MaxMessage:       int(cfg.MaxMessage),
-			MaxFragments:     cfg.MaxFragments,
-			SendBuffer:       int(cfg.SendBuffer),
-			MaxConnections:   limit,
-			MaxPerAddress:    cfg.MaxConnectionsPerIP,
-			HandshakeRate:    cfg.HandshakeRatePerIP,
-			Origins:          origins,
-			TrustedProxies:   cfg.TrustedProxies,
-			QueryToken:       cfg.Auth.QueryToken,
-		},
-		Hub: hub.Options{
-			Policy:              policy,
-			MaxPerPlatform:      cfg.MaxPerPlatform,
-			MergeWindow:         windows.of,
-			MaxTopics:           cfg.Topics.Max,
-			MaxTopicsPerSession: cfg.Topics.PerSession,
-			MaxTopicsPerUser:    cfg.Topics.PerUser,
-			History:             histories.of,
-			MaxHistory:          cfg.Topics.HistoryTopics,
-			MaxHistoryBytes:     int(cfg.Topics.HistoryBytes),
-			Roster:              prefixes(cfg.Topics.Presence).fit,
-			ResumeWindow:        cfg.ResumeWindow,
-		},
-	}, nil
-}
-
-func (s *server) gatewayOptions() gateway.Options {
-	cfg := s.cfg
-	workers, queue := cfg.Workers, 0
-	if cfg.Store != noStore {
-		queue = storeQueue
-		if workers == 0 {
-			workers = storeWorkers
-		}
-	}
-	return gateway.Options{
-		Heartbeat:    cfg.Heartbeat,
-		Ping:         cfg.Ping,
-		LoginTimeout: cfg.LoginTimeout,
-		MaxErrors:    cfg.MaxErrors,
-		Workers:      workers,
-		WorkerQueue:  queue,
-		NoResume:     cfg.ResumeWindow == 0,
-		MessageRate:  cfg.Rate.Messages,
-		MessageBurst: cfg.Rate.Burst,
-	}
+	return s.cfg.NodeOptions(files)
 }
 
 // start opens the listeners, the public one last: by then everything behind it
 // works. The admin listener says so before: it tells that the server lives, and
 // 503 to whatever needs more.
 func (s *server) start(ctx context.Context) error {
-	percent := s.cfg.GCPercent
-	if percent == 0 {
-		percent = defaultGCPercent
-	}
-	debug.SetGCPercent(percent)
+	debug.SetGCPercent(s.cfg.GCTarget())
 	var lc net.ListenConfig
 	admin, err := lc.Listen(ctx, "tcp", s.cfg.AdminListen)
 	if err != nil {

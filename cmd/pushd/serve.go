@@ -32,7 +32,7 @@ environment (PUSHD_...) and the flags, each over the one before.`,
 			log := newLogger(a.stderr, cfg.Log)
 			if cfg.Dev {
 				log.Warn("development mode", slog.String("auth.mode", cfg.Auth.Mode),
-					slog.String("admin_key_from", cfg.source("admin-key").String()))
+					slog.String("admin_key_from", cfg.Source("admin-key").String()))
 			}
 			for _, warning := range cfg.Warnings() {
 				log.Warn("configuration", slog.String("warning", warning))

@@ -10,6 +10,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/api"
 	"pushd/internal/chat"
+	"pushd/internal/config"
 	"pushd/internal/gateway"
 	"pushd/internal/push"
 	"pushd/internal/store"
@@ -26,7 +27,7 @@ type stored struct {
 }
 
 // openStore opens the database that the configuration names, if any.
-func openStore(ctx context.Context, cfg *Config, log *slog.Logger) (*store.Store, error) {
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.Store, error) {
 	address, err := cfg.Database()
 	if err != nil || address == "" {
 		return nil, err
@@ -39,7 +40,7 @@ func openStore(ctx context.Context, cfg *Config, log *slog.Logger) (*store.Store
 }
 
 // newStored makes the services of a server that has a database.
-func newStored(ctx context.Context, cfg *Config, db *store.Store, platforms *account.Platforms, srv *server) (_ *stored, err error) {
+func newStored(ctx context.Context, cfg *config.Config, db *store.Store, platforms *account.Platforms, srv *server) (_ *stored, err error) {
 	k := &stored{store: db}
 	if k.files, err = newFiles(ctx, cfg, db, srv.log); err != nil {
 		return nil, err
@@ -48,15 +49,12 @@ func newStored(ctx context.Context, cfg *Config, db *store.Store, platforms *acc
 	if k.backends, err = newBackends(cfg, platforms, ports, srv.metrics, srv.log); err != nil {
 		return nil, err
 	}
-	c := cfg.Chat
+	options := cfg.ChatOptions()
+	options.Log = srv.log
 	k.chat = chat.New(chat.Ports{
 		Store: db, Deliverer: srv.node, Members: srv.members, Presence: srv.node, Files: k.attached(),
 		Hooks: k.backends.ChatHooks(), Offline: k.backends.ChatOffline(), Bots: k.backends.Bots,
-	}, chat.Options{
-		MaxText: int(c.MaxText), MaxData: int(c.MaxData), RecallWindow: c.RecallWindow, EditWindow: c.EditWindow,
-		GroupLimit: c.GroupLimit, MaxGroup: c.GroupMax, GroupsOwned: c.GroupsOwned, GroupsIn: c.GroupsIn,
-		MaxFriends: c.Friends, FriendsOnly: c.FriendsOnly, Log: srv.log,
-	})
+	}, options)
 	if k.accounts, err = newAccounts(cfg, db, srv.guard, srv.node, k.chat.Deleting, srv.log); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/config"
 )
 
 func (a *app) tokenCommand() *cobra.Command {
@@ -39,18 +40,18 @@ A server that is configured with a public key needs the private one here: --key.
 			if *user == "" {
 				return usageError{errors.New("--user is missing: whose token is it to be? For example: pushd token --user alice")}
 			}
-			return usageError{fmt.Errorf("--user %q: %s", cut(*user), codec.AsError(err).Msg)}
+			return usageError{fmt.Errorf("--user %q: %s", config.Shorten(*user), codec.AsError(err).Msg)}
 		}
 		valid, err := time.ParseDuration(*ttl)
 		if err != nil || valid < time.Second {
-			return usageError{fmt.Errorf("--ttl %q: accepted is a duration of at least 1s, such as 1h or 24h", cut(*ttl))}
+			return usageError{fmt.Errorf("--ttl %q: accepted is a duration of at least 1s, such as 1h or 24h", config.Shorten(*ttl))}
 		}
 		// Check is left out: listeners and limits don't matter to a token.
-		cfg, err := load(cmd.Flags(), a.environ)
+		cfg, err := config.Load(cmd.Flags(), a.environ)
 		if err != nil {
 			return usageError{err}
 		}
-		signer, created, err := newSigner(cfg, Secret(*key))
+		signer, created, err := newSigner(cfg, config.Secret(*key))
 		if err != nil {
 			return usageError{err}
 		}
@@ -58,7 +59,7 @@ A server that is configured with a public key needs the private one here: --key.
 			a.say("made the key %s, which serve will use", name)
 		}
 		if cfg.Auth.Mode == "open" {
-			a.say("warning: auth.mode is open (%s), where serve looks at no token", cfg.source("auth.mode"))
+			a.say("warning: auth.mode is open (%s), where serve looks at no token", cfg.Source("auth.mode"))
 		}
 		token, err := signer.Sign(*user, valid, time.Now())
 		if err != nil {
@@ -72,21 +73,21 @@ A server that is configured with a public key needs the private one here: --key.
 
 // newSigner signs with the key given, or else with the configured or generated
 // one. created names the key file that was made for it.
-func newSigner(cfg *Config, given Secret) (signer *account.Signer, created []string, err error) {
+func newSigner(cfg *config.Config, given config.Secret) (signer *account.Signer, created []string, err error) {
 	jwt := cfg.Auth.JWT
 	options := account.SignerOptions{KeyID: jwt.ID, Algorithm: jwt.Algorithm, Issuer: jwt.Issuer, Audience: jwt.Audience}
 	name := "auth.jwt.key"
 	if given != "" {
 		name = "--key"
-		if options.Key, err = resolve(given); err != nil {
+		if options.Key, err = given.Resolve(); err != nil {
 			return nil, nil, fmt.Errorf("--key: %w", err)
 		}
-		if !cfg.explicit("auth.jwt.algorithm") {
+		if !cfg.Explicit("auth.jwt.algorithm") {
 			options.Algorithm = "" // the one that the key is good for
 		}
 	} else {
-		keys := &Keys{}
-		if err := keys.loadJWT(cfg, true); err != nil {
+		keys, err := config.LoadOrCreateTokenKey(cfg)
+		if err != nil {
 			return nil, nil, err
 		}
 		if keys.JWT == "" {

@@ -26,14 +26,33 @@ const (
 // HashOptions say how passwords are hashed, by argon2id (RFC 9106). The zero value
 // is what OWASP's Password Storage Cheat Sheet asks for at least.
 type HashOptions struct {
-	Memory  uint32 // KiB; 19 MiB if 0
-	Passes  uint32 // 2 if 0
-	Threads uint8  // 1 if 0
+	Memory  uint32 // KiB
+	Passes  uint32
+	Threads uint8
 	// Parallel is how many are computed at the same time: half of the processors
-	// if 0, so that event loops always find one.
+	// by default, so that event loops always find one.
 	Parallel int
-	// Queue is how many wait for that; 64 if 0. Beyond it the answer is 503.
+	// Queue is how many wait for that. Beyond it the answer is 503.
 	Queue int
+}
+
+func (o HashOptions) withDefaults() HashOptions {
+	if o.Memory == 0 {
+		o.Memory = 19 << 10
+	}
+	if o.Passes == 0 {
+		o.Passes = 2
+	}
+	if o.Threads == 0 {
+		o.Threads = 1
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	if o.Queue <= 0 {
+		o.Queue = 64
+	}
+	return o
 }
 
 // hasher computes passwords' hashes, a few at a time.
@@ -45,23 +64,8 @@ type hasher struct {
 }
 
 func newHasher(o HashOptions) (*hasher, error) {
-	if o.Memory == 0 {
-		o.Memory = 19 << 10
-	}
-	if o.Passes == 0 {
-		o.Passes = 2
-	}
-	if o.Threads == 0 {
-		o.Threads = 1
-	}
 	if o.Memory < 8*uint32(o.Threads) || o.Memory > maxMemory || o.Passes > maxPasses {
 		return nil, fmt.Errorf("a password hash takes %d KiB to %d KiB and at most %d passes, not %d KiB and %d", 8*uint32(o.Threads), maxMemory, maxPasses, o.Memory, o.Passes)
-	}
-	if o.Parallel <= 0 {
-		o.Parallel = max(1, runtime.GOMAXPROCS(0)/2)
-	}
-	if o.Queue <= 0 {
-		o.Queue = 64
 	}
 	h := &hasher{opts: o, turns: make(chan struct{}, o.Parallel)}
 	var err error

@@ -10,7 +10,7 @@ import (
 )
 
 // LockoutOptions say how guessing of passwords is slowed. Zero values are the
-// defaults named.
+// defaults that withDefaults has.
 //
 // A lock on a user's name would let anybody lock him out, which OWASP's
 // Authentication Cheat Sheet warns of. So three things are counted, and what is
@@ -29,17 +29,17 @@ import (
 // A device that the user is logged in with is counted by itself, in place of the
 // pair and of the address: guesses from the same address don't lock it.
 type LockoutOptions struct {
-	Free         int           // 10
-	MaxWait      time.Duration // 15 min
-	AddressBurst int           // 100
-	AddressEvery time.Duration // 3 s
-	UserBurst    int           // 20
-	UserEvery    time.Duration // 10 s
-	// Registrations is how many accounts an address may make in RegisterEvery; 30 in
-	// a minute. Negative is no limit.
+	Free         int
+	MaxWait      time.Duration
+	AddressBurst int
+	AddressEvery time.Duration
+	UserBurst    int
+	UserEvery    time.Duration
+	// Registrations is how many accounts an address may make in RegisterEvery.
+	// Negative is no limit.
 	Registrations int
 	RegisterEvery time.Duration
-	// Entries bounds what is remembered of each kind; 65,536. Beyond it, what was
+	// Entries bounds what is remembered of each kind. Beyond it, what was
 	// quiet the longest is forgotten.
 	Entries int
 }
@@ -95,7 +95,6 @@ type bucket struct {
 }
 
 func newLockout(o LockoutOptions, now func() time.Time) *lockout {
-	o = o.withDefaults()
 	return &lockout{
 		opts: o, now: now, seed: maphash.MakeSeed(),
 		pairs: newRecent[uint64, strikes](o.Entries), addresses: newRecent[uint64, bucket](o.Entries),

@@ -24,43 +24,27 @@ type Ports struct {
 	Deleting func(ctx context.Context, user string) (deleted func(), err error)
 }
 
-// Options are the service's knobs; the zero value of each works.
+// Options are the service's knobs; zero values are the defaults that WithDefaults
+// has.
 type Options struct {
 	Register   bool          // strangers may make accounts
-	TokenTTL   time.Duration // of access tokens; 1 h if 0
-	RefreshTTL time.Duration // of refresh tokens, from their last use; 30 days if 0
-	MaxDevices int           // places where a user is logged in; 32 if 0: the one unused the longest goes
+	TokenTTL   time.Duration // of access tokens
+	RefreshTTL time.Duration // of refresh tokens, from their last use
+	MaxDevices int           // places where a user is logged in: the one unused the longest goes
 	// RevocationTTL is how long a revocation of all of a user's tokens is remembered:
-	// as long as tokens from outside may live. 24 h if 0, and never less than TokenTTL.
+	// as long as tokens from outside may live, and never less than TokenTTL.
 	RevocationTTL time.Duration
-	Poll          time.Duration // how often revocations of other nodes are looked for; 2 s if 0
-	KnownUsers    int           // users remembered as being there and not disabled; 65,536 if 0
+	Poll          time.Duration // how often revocations of other nodes are looked for
+	KnownUsers    int           // users remembered as being there and not disabled
 	Hash          HashOptions
 	Lockout       LockoutOptions
-	Clock         func() time.Time // time.Now if nil
-	Log           *slog.Logger     // slog.DiscardHandler if nil
+	Clock         func() time.Time
+	Log           *slog.Logger // none if nil
 }
 
-// Service is accounts: registering, logging in and out, profiles, and what
-// administrators do with them. Its methods may be called from any goroutine.
-type Service struct {
-	store    Store
-	guard    *Guard
-	sessions delivery.Closer
-	deleting func(ctx context.Context, user string) (func(), error)
-	opts     Options
-	log      *slog.Logger
-	hasher   *hasher
-	lockout  *lockout
-	entrance *entrance
-	seen     seen
-
-	idsMu sync.Mutex
-	ids   *ulid.MonotonicEntropy // guarded by idsMu
-}
-
-// New makes the service. Run has to run beside it. Errors are about the options.
-func New(p Ports, o Options) (*Service, error) {
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with, also in Hash and Lockout.
+func (o Options) WithDefaults() Options {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
@@ -84,6 +68,31 @@ func New(p Ports, o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Hash, o.Lockout = o.Hash.withDefaults(), o.Lockout.withDefaults()
+	return o
+}
+
+// Service is accounts: registering, logging in and out, profiles, and what
+// administrators do with them. Its methods may be called from any goroutine.
+type Service struct {
+	store    Store
+	guard    *Guard
+	sessions delivery.Closer
+	deleting func(ctx context.Context, user string) (func(), error)
+	opts     Options
+	log      *slog.Logger
+	hasher   *hasher
+	lockout  *lockout
+	entrance *entrance
+	seen     seen
+
+	idsMu sync.Mutex
+	ids   *ulid.MonotonicEntropy // guarded by idsMu
+}
+
+// New makes the service. Run has to run beside it. Errors are about the options.
+func New(p Ports, o Options) (*Service, error) {
+	o = o.WithDefaults()
 	hasher, err := newHasher(o.Hash)
 	if err != nil {
 		return nil, err

@@ -41,13 +41,29 @@ type Remote struct {
 	Timeout  time.Duration // for an answer; 10 s if 0
 }
 
-// Options are the bots and their bounds; zero values are the defaults named.
+// Options are the bots and their bounds; zero values are the defaults
+// that WithDefaults has.
 type Options struct {
 	Node     string // this node's name
 	Remotes  []Remote
-	Workers  int           // messages that one bot answers at a time; 16
-	Queue    int           // messages that wait for one bot; 1,000
-	RetryFor time.Duration // 1 min: an answer that comes later answers nothing
+	Workers  int           // messages that one bot answers at a time
+	Queue    int           // messages that wait for one bot
+	RetryFor time.Duration // an answer that comes later answers nothing
+}
+
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
+	if o.RetryFor <= 0 {
+		o.RetryFor = time.Minute
+	}
+	if o.Workers <= 0 {
+		o.Workers = 16
+	}
+	if o.Queue <= 0 {
+		o.Queue = 1000
+	}
+	return o
 }
 
 // maxAnswers is how many messages a bot may say to one.
@@ -92,15 +108,7 @@ func New(send Send, o Options, m *metrics.Metrics, log *slog.Logger) (*Bots, err
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	if o.RetryFor <= 0 {
-		o.RetryFor = time.Minute
-	}
-	if o.Workers <= 0 {
-		o.Workers = 16
-	}
-	if o.Queue <= 0 {
-		o.Queue = 1000
-	}
+	o = o.WithDefaults()
 	b := &Bots{send: send, log: log, node: o.Node, byName: map[string]*one{}}
 	list := []*one{
 		{info: Info{Name: "echo", About: "Says what it was told."}, think: echo},

@@ -46,43 +46,26 @@ type Ports struct {
 	Files     Files   // there are none if nil
 }
 
-// Options are the service's knobs; the zero value of each works.
+// Options are the service's knobs; zero values are the defaults that WithDefaults
+// has.
 type Options struct {
-	MaxText      int           // bytes of a text; 16 KiB if 0
-	MaxData      int           // bytes of a custom message's object; 32 KiB if 0
-	RecallWindow time.Duration // within which a sender can recall; 2 min if 0
-	EditWindow   time.Duration // within which a sender can edit; 15 min if 0
-	GroupLimit   int           // members of a new group; 500 if 0
-	MaxGroup     int           // the most that a group's limit can be raised to; 10,000 if 0
-	MaxFriends   int           // entries in a user's list of friends; 5,000 if 0
+	MaxText      int           // bytes of a text
+	MaxData      int           // bytes of a custom message's object
+	RecallWindow time.Duration // within which a sender can recall
+	EditWindow   time.Duration // within which a sender can edit
+	GroupLimit   int           // members of a new group
+	MaxGroup     int           // the most that a group's limit can be raised to
+	MaxFriends   int           // entries in a user's list of friends
 	FriendsOnly  bool          // single chat among friends alone
-	GroupsOwned  int           // groups that one user can own; 500 if 0
-	GroupsIn     int           // groups that one user can be in; 2,000 if 0
+	GroupsOwned  int           // groups that one user can own
+	GroupsIn     int           // groups that one user can be in
 	Clock        func() time.Time
 	Log          *slog.Logger // slog.DiscardHandler if nil
 }
 
-// Service is the chat service. Its methods may be called from any goroutine.
-type Service struct {
-	store    Store
-	deliver  delivery.Deliverer
-	members  delivery.MemberCache
-	presence Presence
-	hooks    Hooks
-	offline  Offline
-	bots     Bots
-	files    Files
-	opts     Options
-	log      *slog.Logger
-	ids      *ulid.LockedMonotonicReader
-
-	missed  *missed
-	alone   *alone
-	writing *typing
-}
-
-// New makes the service.
-func New(p Ports, o Options) *Service {
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
 	if o.MaxText <= 0 {
 		o.MaxText = 16 << 10
 	}
@@ -116,6 +99,31 @@ func New(p Ports, o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	return o
+}
+
+// Service is the chat service. Its methods may be called from any goroutine.
+type Service struct {
+	store    Store
+	deliver  delivery.Deliverer
+	members  delivery.MemberCache
+	presence Presence
+	hooks    Hooks
+	offline  Offline
+	bots     Bots
+	files    Files
+	opts     Options
+	log      *slog.Logger
+	ids      *ulid.LockedMonotonicReader
+
+	missed  *missed
+	alone   *alone
+	writing *typing
+}
+
+// New makes the service.
+func New(p Ports, o Options) *Service {
+	o = o.WithDefaults()
 	return &Service{
 		store: p.Store, deliver: p.Deliverer, members: p.Members, presence: p.Presence, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, files: p.Files, opts: o, log: o.Log,
 		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},

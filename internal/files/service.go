@@ -12,17 +12,18 @@ import (
 	"pushd/internal/codec"
 )
 
-// Options are the service's knobs; the zero value of each but Key works.
+// Options are the service's knobs; zero values are the defaults that WithDefaults
+// has. Key has none.
 type Options struct {
 	Key        []byte        // signs links; at least 32 bytes, the same on every node
-	MaxSize    int64         // bytes of a file; 32 MiB if 0
-	Quota      int64         // bytes of all files of a user; 1 GiB if 0
-	PerUser    int           // uploads of a user at once; 4 if 0
-	AtOnce     int           // uploads of all users at once; 64 if 0
-	MaxPixels  int           // of a picture; 50 million if 0
+	MaxSize    int64         // bytes of a file
+	Quota      int64         // bytes of all files of a user
+	PerUser    int           // uploads of a user at once
+	AtOnce     int           // uploads of all users at once
+	MaxPixels  int           // of a picture
 	Types      []string      // media types that are taken, also as "audio/*"; DefaultTypes if nil
-	LinkTime   time.Duration // for which a link is good at least, twice that at most; 1 h if 0
-	Unattached time.Duration // after which a file that no message carries is removed; 24 h if 0
+	LinkTime   time.Duration // for which a link is good at least, twice that at most
+	Unattached time.Duration // after which a file that no message carries is removed
 	Clock      func() time.Time
 	Log        *slog.Logger // slog.DiscardHandler if nil
 }
@@ -38,27 +39,9 @@ const (
 	thumbSide = 320
 )
 
-// Service is the file service. Its methods may be called from any goroutine.
-type Service struct {
-	// Immutable.
-	store  Store
-	bucket *Bucket
-	opts   Options
-	types  *types
-	log    *slog.Logger
-	ids    *ulid.LockedMonotonicReader
-	memory *semaphore.Weighted // of thumbMemory
-
-	mu      sync.Mutex
-	all     int            // uploads under way; guarded by mu
-	perUser map[string]int // guarded by mu; as many as uploads at most
-}
-
-// New makes the service. It panics when the key is too short to sign with.
-func New(store Store, bucket *Bucket, o Options) *Service {
-	if len(o.Key) < 32 {
-		panic("files: a key has at least 32 bytes")
-	}
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
 	if o.MaxSize <= 0 {
 		o.MaxSize = 32 << 20
 	}
@@ -89,6 +72,31 @@ func New(store Store, bucket *Bucket, o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	return o
+}
+
+// Service is the file service. Its methods may be called from any goroutine.
+type Service struct {
+	// Immutable.
+	store  Store
+	bucket *Bucket
+	opts   Options
+	types  *types
+	log    *slog.Logger
+	ids    *ulid.LockedMonotonicReader
+	memory *semaphore.Weighted // of thumbMemory
+
+	mu      sync.Mutex
+	all     int            // uploads under way; guarded by mu
+	perUser map[string]int // guarded by mu; as many as uploads at most
+}
+
+// New makes the service. It panics when the key is too short to sign with.
+func New(store Store, bucket *Bucket, o Options) *Service {
+	if len(o.Key) < 32 {
+		panic("files: a key has at least 32 bytes")
+	}
+	o = o.WithDefaults()
 	return &Service{
 		store: store, bucket: bucket, opts: o, types: newTypes(o.Types), log: o.Log,
 		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},

@@ -24,21 +24,26 @@ type Verifier interface {
 	Verify(token string) (account.Claims, error)
 }
 
-// Options are the gateway's knobs; zero values are the defaults named.
+// Options are the gateway's knobs; zero values are the defaults that WithDefaults
+// has, where nothing else is said.
 type Options struct {
-	Heartbeat    time.Duration // a session silent for longer is closed 4102; default 60 s
+	Heartbeat    time.Duration // a session silent for longer is closed 4102
 	Ping         time.Duration // idle time after which a native ping is sent; 0 sends none
-	LoginTimeout time.Duration // from the handshake to a login; default 10 s
-	Workers      int           // goroutines for what may block; default 16
-	WorkerQueue  int           // requests that may wait for one; default 4096
-	MaxErrors    int           // malformed frames in a row that close a connection; default 20
+	LoginTimeout time.Duration // from the handshake to a login
+	Workers      int           // goroutines for what may block
+	WorkerQueue  int           // requests that may wait for one
+	MaxErrors    int           // malformed frames in a row that close a connection
 	NoResume     bool          // subscriptions of lost sessions are not kept
 
-	MessageRate  int // messages a second of one connection, at most 1,000; 0 is no limit
+	MessageRate  int // messages a second of one connection, at most 1,000; negative is no limit
 	MessageBurst int // that it may send at once, at most 50,000; default 4 times MessageRate
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with. Requests that wait for the database together are committed together,
+// so Workers bounds what one commit holds; and a storm of logins, each of which
+// asks the database, is let into WorkerQueue and not sent away.
+func (o Options) WithDefaults() Options {
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = time.Minute
 	}
@@ -46,13 +51,16 @@ func (o Options) withDefaults() Options {
 		o.LoginTimeout = 10 * time.Second
 	}
 	if o.Workers <= 0 {
-		o.Workers = 16
+		o.Workers = 256
 	}
 	if o.WorkerQueue <= 0 {
-		o.WorkerQueue = 4096
+		o.WorkerQueue = 65_536
 	}
 	if o.MaxErrors <= 0 {
 		o.MaxErrors = 20
+	}
+	if o.MessageRate == 0 {
+		o.MessageRate = 100
 	}
 	if o.MessageBurst <= 0 {
 		o.MessageBurst = 4 * o.MessageRate
@@ -94,7 +102,7 @@ type loopState struct {
 // A nil verifier is the open mode.
 func New(n *node.Node, verifier Verifier, platforms *account.Platforms, services Services, m *metrics.Metrics, log *slog.Logger, opts Options, modules ...Module) *Gateway {
 	g := &Gateway{
-		opts: opts.withDefaults(), node: n, verifier: verifier, platforms: platforms, metrics: m, log: log,
+		opts: opts.WithDefaults(), node: n, verifier: verifier, platforms: platforms, metrics: m, log: log,
 		lifecycle:  services.Lifecycle,
 		loops:      make([]loopState, n.Loops()),
 		heartbeats: m.RequestCounter("robot", "HeartBeat", codec.CodeOK),

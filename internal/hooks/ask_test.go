@@ -117,7 +117,7 @@ func TestSlowBackend(t *testing.T) {
 
 func TestWhatIsNotChosenIsNotAsked(t *testing.T) {
 	b := newBackend(t, func(call) (int, string) { return 200, `{"action":"refuse"}` })
-	h, _ := newHooks(t, hooks.Options{URL: b.url})
+	h, _ := newHooks(t, hooks.Options{URL: b.url, Events: []string{}})
 	if err := h.BeforeSend(t.Context(), hello()); err != nil {
 		t.Error(err)
 	}

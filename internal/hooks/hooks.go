@@ -22,24 +22,57 @@ const (
 	tellName = "hooks"
 )
 
-// Options say which backend, of what and how; zero values are the defaults
-// named.
+// Options say which backend, of what and how; zero values are the
+// defaults that WithDefaults has.
 type Options struct {
 	URL    string // required
 	Secret webhook.Secret
-	Events []string // of Types; none if empty
+	Events []string // of Types; none if empty, the defaults if nil
 	Node   string   // this node's name
 
-	AskTimeout  time.Duration // for an answer; 1 s
-	Concurrency int           // questions at a time; 64
+	AskTimeout  time.Duration // for an answer
+	Concurrency int           // questions at a time
 	Allow       bool          // what isn't answered is allowed; refused with 503 otherwise
 
-	TellTimeout time.Duration // of one call that tells; 10 s
-	Workers     int           // such calls at a time; 4
-	Batch       int           // events in one of them; 100
-	Queue       int           // events that wait; 100,000
-	QueueBytes  int           // of them; 64 MiB
-	RetryFor    time.Duration // 10 min
+	TellTimeout time.Duration // of one call that tells
+	Workers     int           // such calls at a time
+	Batch       int           // events in one of them
+	Queue       int           // events that wait
+	QueueBytes  int           // of them
+	RetryFor    time.Duration // until an event is given up
+}
+
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
+	if o.AskTimeout <= 0 {
+		o.AskTimeout = time.Second
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 64
+	}
+	if o.TellTimeout <= 0 {
+		o.TellTimeout = 10 * time.Second
+	}
+	if o.Workers <= 0 {
+		o.Workers = 4
+	}
+	if o.Batch <= 0 {
+		o.Batch = 100
+	}
+	if o.Queue <= 0 {
+		o.Queue = 100_000
+	}
+	if o.QueueBytes <= 0 {
+		o.QueueBytes = 64 << 20
+	}
+	if o.RetryFor <= 0 {
+		o.RetryFor = 10 * time.Minute
+	}
+	if o.Events == nil {
+		o.Events = []string{Sent, Offline, Login, Logout, Started, Stopped}
+	}
+	return o
 }
 
 // maxUsers is how many users one Offline event names.
@@ -71,27 +104,7 @@ func New(platforms *account.Platforms, o Options, m *metrics.Metrics, log *slog.
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	if o.AskTimeout <= 0 {
-		o.AskTimeout = time.Second
-	}
-	if o.Concurrency <= 0 {
-		o.Concurrency = 64
-	}
-	if o.TellTimeout <= 0 {
-		o.TellTimeout = 10 * time.Second
-	}
-	if o.Workers <= 0 {
-		o.Workers = 4
-	}
-	if o.Batch <= 0 {
-		o.Batch = 100
-	}
-	if o.Queue <= 0 {
-		o.Queue = 100_000
-	}
-	if o.QueueBytes <= 0 {
-		o.QueueBytes = 64 << 20
-	}
+	o = o.WithDefaults()
 	h := &Hooks{origin: origin{o.Node, webhook.NewID()}, opts: o, platforms: platforms, log: log, events: map[string]bool{}}
 	for _, t := range o.Events {
 		if !slices.Contains(types, t) {

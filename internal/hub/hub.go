@@ -27,16 +27,17 @@ const (
 	PolicyAllow                 // both stay, up to Options.MaxPerPlatform
 )
 
-// Options are the hub's bounds and behaviour; zero values are the defaults.
+// Options are the hub's bounds and behaviour; zero values are the defaults that
+// WithDefaults has, where nothing else is said.
 type Options struct {
 	Policy         Policy
-	MaxPerPlatform int // sessions of one user on one platform under PolicyAllow; default 8
-	MaxPerUser     int // sessions of one user in all; default 64
+	MaxPerPlatform int // sessions of one user on one platform under PolicyAllow
+	MaxPerUser     int // sessions of one user in all
 
-	MaxTopics           int // default 1,048,576
-	MaxTopicsPerSession int // default 128, at most 65,535
-	MaxTopicsPerUser    int // subscriptions of all sessions of one user; default 512
-	MaxApps             int // application names told apart, at most 65,535; default 1,024
+	MaxTopics           int // with subscribers, at once
+	MaxTopicsPerSession int // at most 65,535
+	MaxTopicsPerUser    int // subscriptions of all sessions of one user
+	MaxApps             int // application names told apart, at most 65,535
 
 	// MergeWindow says how long a frame to a topic waits for others to the same
 	// topic, so that all leave in one write to each member; 0 is not at all, and
@@ -47,20 +48,20 @@ type Options struct {
 	// History says how much of a topic is remembered. Default: nothing of any.
 	// What it says of a topic must not change.
 	History         func(topic string) History
-	MaxHistory      int // topics remembered, with subscribers or without; default 10,000
-	MaxHistoryBytes int // bytes of all that is remembered; default 64 MiB
+	MaxHistory      int // topics remembered, with subscribers or without
+	MaxHistoryBytes int // bytes of all that is remembered
 
 	// Roster says of which topics the users are known, for Roster and
 	// TopicChanges. It is asked when a topic comes into being. Default: of none.
 	Roster func(topic string) bool
 
-	Slice     int // members written to in one turn of a loop; default 64
-	MaxQueued int // bytes of deliveries waiting for one loop; default 64 MiB
+	Slice     int // members written to in one turn of a loop
+	MaxQueued int // bytes of deliveries waiting for one loop
 
-	ResumeWindow time.Duration // how long a lost session's topics are kept; default 60 s
-	MaxParked    int           // lost sessions kept; default 100,000
+	ResumeWindow time.Duration // how long a lost session's topics are kept
+	MaxParked    int           // lost sessions kept
 
-	Now func() time.Time // default time.Now
+	Now func() time.Time
 
 	// Presence is told of the first session of a user on a platform and of the
 	// end of the last one, on the loop that called Add or Remove and outside all
@@ -70,14 +71,16 @@ type Options struct {
 	Presence func(user string, platform uint8, online bool)
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
 	for _, d := range []struct {
 		field *int
 		value int
 	}{
 		{&o.MaxPerPlatform, 8},
 		{&o.MaxPerUser, 64},
-		{&o.MaxTopics, 1 << 20},
+		{&o.MaxTopics, 100_000},
 		{&o.MaxTopicsPerSession, 128},
 		{&o.MaxTopicsPerUser, 512},
 		{&o.MaxHistory, 10_000},
@@ -140,7 +143,7 @@ func New(loops Loops, opt Options) (*Hub, error) {
 	if n < 1 || n > 1<<16 {
 		return nil, fmt.Errorf("hub: %d event loops, need 1 to 65536", n)
 	}
-	opt = opt.withDefaults()
+	opt = opt.WithDefaults()
 	seed := maphash.MakeSeed()
 	h := &Hub{
 		opt:   opt,

@@ -6,12 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"pushd/internal/webhook"
 )
 
 // EventNotifications is the type of what the HTTP gateway is posted.
 const EventNotifications = "notifications"
+
+// GatewayOptions are the defaults of calls to the address of an HTTP gateway: it
+// waits for the services of vendors before it answers, and answers for every
+// notification.
+func GatewayOptions() webhook.Options {
+	return webhook.Options{
+		Name: "offline-gateway", Timeout: 30 * time.Second, Concurrency: Options{}.WithDefaults().Workers, MaxReply: 4 << 20,
+	}
+}
 
 // HTTP is the Gateway that posts notifications to an address.
 type HTTP struct{ client *webhook.Client }

@@ -33,18 +33,49 @@ type Ports struct {
 	Gateway Gateway // tokens are kept and nobody is woken if nil
 }
 
-// Options are the service's knobs; zero values are the defaults named.
+// Options are the service's knobs; zero values are the defaults that
+// WithDefaults has.
 type Options struct {
-	PerUser   int           // tokens of one user; 16
+	PerUser   int           // tokens of one user
 	HideText  bool          // notifications don't show what the message says
-	Text      string        // what they show then; "New message"
-	Groups    string        // one of the Groups constants; GroupsAll
-	Workers   int           // batches under way at a time; 4
-	Batch     int           // notifications in one; 500
-	Queue     int           // missed messages that wait; 10,000
-	RetryFor  time.Duration // 10 min
+	Text      string        // what they show then
+	Groups    string        // one of the Groups constants
+	Workers   int           // batches under way at a time
+	Batch     int           // notifications in one
+	Queue     int           // missed messages that wait
+	RetryFor  time.Duration // until a notification is given up
 	Clock     func() time.Time
 	Platforms *account.Platforms // required
+}
+
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
+	if o.PerUser <= 0 {
+		o.PerUser = 16
+	}
+	if o.Text == "" {
+		o.Text = "New message"
+	}
+	if o.Groups == "" {
+		o.Groups = GroupsAll
+	}
+	if o.Workers <= 0 {
+		o.Workers = 4
+	}
+	if o.Batch <= 0 {
+		o.Batch = 500
+	}
+	if o.Queue <= 0 {
+		o.Queue = 10_000
+	}
+	if o.RetryFor <= 0 {
+		o.RetryFor = 10 * time.Minute
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return o
 }
 
 // Service keeps push tokens and wakes phones. Its methods may be called from
@@ -63,21 +94,7 @@ func New(p Ports, o Options, m *metrics.Metrics, log *slog.Logger) *Service {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	if o.PerUser <= 0 {
-		o.PerUser = 16
-	}
-	if o.Text == "" {
-		o.Text = "New message"
-	}
-	if o.Groups == "" {
-		o.Groups = GroupsAll
-	}
-	if o.Batch <= 0 {
-		o.Batch = 500
-	}
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
+	o = o.WithDefaults()
 	s := &Service{ports: p, opts: o, log: log}
 	s.queue = webhook.NewQueue(queueName, func(ctx context.Context, _ string, batch []*task) error {
 		return s.notify(ctx, batch[0])

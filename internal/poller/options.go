@@ -7,29 +7,30 @@ import (
 	"time"
 )
 
-// Options are the knobs of a Server. Zero values are replaced by the defaults
-// named at each field.
+// Options are the knobs of a Server. A zero value is the default that
+// WithDefaults has, where nothing else is said.
 type Options struct {
-	// Path is the request path of the WebSocket endpoint. Default "/ws".
+	// Path is the request path of the WebSocket endpoint.
 	Path string
-	// Loops is the number of event loops. Default runtime.GOMAXPROCS(0).
+	// Loops is the number of event loops. One for each processor
+	// (GOMAXPROCS) by default.
 	Loops int
 	// HandshakeTimeout bounds the opening handshake as a whole, from accept to
-	// the last header byte. Default 10 s.
+	// the last header byte.
 	HandshakeTimeout time.Duration
 	// WriteTimeout is how old the oldest unsent byte of a connection may grow
-	// before the peer counts as a slow consumer. Default 10 s.
+	// before the peer counts as a slow consumer.
 	WriteTimeout time.Duration
-	// CloseTimeout is how long a peer has to answer our Close frame. Default 3 s.
+	// CloseTimeout is how long a peer has to answer our Close frame.
 	CloseTimeout time.Duration
-	// MaxHeader bounds the opening handshake's bytes. Default 8 KiB.
+	// MaxHeader bounds the opening handshake's bytes.
 	MaxHeader int
-	// MaxMessage bounds a message's payload, fragments summed. Default 64 KiB.
+	// MaxMessage bounds a message's payload, fragments summed.
 	MaxMessage int
-	// MaxFragments bounds how many frames one message may come in. Default 256.
+	// MaxFragments bounds how many frames one message may come in.
 	MaxFragments int
 	// SendBuffer bounds the bytes queued for one connection beyond what the
-	// kernel took; a single frame may be larger. Default 256 KiB.
+	// kernel took; a single frame may be larger.
 	SendBuffer int
 	// MaxConnections bounds open connections, handed-off ones included; beyond it a
 	// dial is answered 503.
@@ -53,7 +54,9 @@ type Options struct {
 	Handoff func(net.Conn) bool
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
 	def := func(v *int, d int) {
 		if *v == 0 {
 			*v = d
@@ -73,7 +76,7 @@ func (o Options) withDefaults() Options {
 	dur(&o.CloseTimeout, 3*time.Second)
 	def(&o.MaxHeader, 8<<10)
 	def(&o.MaxMessage, 64<<10)
-	def(&o.MaxFragments, 256)
+	def(&o.MaxFragments, 1024)
 	def(&o.SendBuffer, 256<<10)
 	return o
 }

@@ -56,7 +56,7 @@ type Server struct {
 
 // New makes the loops; Listen starts them.
 func New(m *metrics.Metrics, log *slog.Logger, opts Options) (*Server, error) {
-	o := opts.withDefaults()
+	o := opts.WithDefaults()
 	origins, err := parseOrigins(o.Origins)
 	if err != nil {
 		return nil, err

@@ -49,28 +49,51 @@ const (
 	DropPresenceOverflow = "presence_overflow" // a change that a digest counts but doesn't list
 )
 
-// Options are the service's knobs; the zero value of each works.
+// Options are the service's knobs; zero values are the defaults that WithDefaults
+// has, where nothing else is said.
 type Options struct {
-	MaxMessage    int      // bytes of one message; 64 KiB if 0
+	MaxMessage    int      // bytes of one message
 	ClientPublish []string // prefixes of the topics that clients may publish to; "*" is all; none if empty
 	PresenceAll   bool     // clients may watch everybody, not only users that they name
 	// PresenceAnnounce tells every session who comes and goes, watching or not.
 	PresenceAnnounce bool
 	// TopicPresence says in which topics clients may see each other. In none if nil.
 	TopicPresence func(topic string) bool
-	MaxRecover    int // bytes of messages in one reply about a topic's past; 128 KiB if 0
+	MaxRecover    int // bytes of messages in one reply about a topic's past
 
-	MaxHeld      int // pushes held for offline users, in all; 100,000 if 0
-	MaxHeldBytes int // bytes of their frames; 64 MiB if 0
+	MaxHeld      int // pushes held for offline users, in all
+	MaxHeldBytes int // bytes of their frames
 
-	MaxGroupMembers int // users that GroupFromOnline puts into a group; MaxGroupMembers if 0
+	MaxGroupMembers int // users that GroupFromOnline puts into a group
 
-	IdempotencyWindow time.Duration // how long a key is remembered; 10 min if 0
-	IdempotencyKeys   int           // how many are; 100,000 if 0
+	IdempotencyWindow time.Duration // how long a key is remembered
+	IdempotencyKeys   int           // how many are
 
 	Clock Clock        // time.Now if nil
 	Log   *slog.Logger // slog.DiscardHandler if nil
 	Drops Drops        // not counted if nil
+}
+
+// WithDefaults replaces zero values by the defaults, which are what the server
+// ships with.
+func (o Options) WithDefaults() Options {
+	o.MaxMessage = or(o.MaxMessage, 64<<10)
+	o.MaxRecover = or(o.MaxRecover, 128<<10)
+	o.MaxGroupMembers = or(o.MaxGroupMembers, MaxGroupMembers)
+	o.MaxHeld = or(o.MaxHeld, 100_000)
+	o.MaxHeldBytes = or(o.MaxHeldBytes, 64<<20)
+	o.IdempotencyKeys = or(o.IdempotencyKeys, 100_000)
+	o.IdempotencyWindow = or(o.IdempotencyWindow, 10*time.Minute)
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Drops == nil {
+		o.Drops = noDrops{}
+	}
+	return o
 }
 
 // Service is the push service. Its methods may be called from any goroutine.
@@ -106,22 +129,7 @@ func (noDrops) Dropped(string) {}
 // New makes a service. It holds pushes and collects presence only once Start
 // was called.
 func New(ports Ports, platforms *account.Platforms, o Options) *Service {
-	o.MaxMessage = or(o.MaxMessage, 64<<10)
-	o.MaxRecover = or(o.MaxRecover, 128<<10)
-	o.MaxGroupMembers = or(o.MaxGroupMembers, MaxGroupMembers)
-	o.MaxHeld = or(o.MaxHeld, 100_000)
-	o.MaxHeldBytes = or(o.MaxHeldBytes, 64<<20)
-	o.IdempotencyKeys = or(o.IdempotencyKeys, 100_000)
-	o.IdempotencyWindow = or(o.IdempotencyWindow, 10*time.Minute)
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Drops == nil {
-		o.Drops = noDrops{}
-	}
+	o = o.WithDefaults()
 	return &Service{
 		ports:     ports,
 		platforms: platforms,

@@ -17,14 +17,24 @@ import (
 )
 
 // Options say where a backend is and how patient to be; zero values are the
-// defaults named.
+// defaults that WithDefaults has.
 type Options struct {
 	Name        string        // label in metrics and log: one of a fixed set of the caller's
 	URL         string        // http or https; required
 	Secret      Secret        // calls are not signed if zero
-	Timeout     time.Duration // of one call, waiting for its turn included; 5 s
-	Concurrency int           // calls at a time; 16
-	MaxReply    int           // bytes of a reply; 64 KiB
+	Timeout     time.Duration // of one call, waiting for its turn included
+	Concurrency int           // calls at a time
+	MaxReply    int           // bytes of a reply
+}
+
+// WithDefaults replaces zero values by the defaults.
+func (o Options) WithDefaults() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Second
+	}
+	orDefault(&o.Concurrency, 16)
+	orDefault(&o.MaxReply, 64<<10)
+	return o
 }
 
 const (
@@ -55,15 +65,7 @@ func NewClient(o Options, m *metrics.Metrics, log *slog.Logger) (*Client, error)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("%s: the address of a webhook begins with https:// or http:// and holds no user or password", o.Name)
 	}
-	if o.Timeout <= 0 {
-		o.Timeout = 5 * time.Second
-	}
-	if o.Concurrency <= 0 {
-		o.Concurrency = 16
-	}
-	if o.MaxReply <= 0 {
-		o.MaxReply = 64 << 10
-	}
+	o = o.WithDefaults()
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}

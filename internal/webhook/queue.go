@@ -20,18 +20,31 @@ const (
 	DropStopped = "stopped"    // the server ended
 )
 
-// QueueOptions bound a queue; zero values are the defaults named.
+// QueueOptions bound a queue; zero values are the defaults that
+// WithDefaults has.
 type QueueOptions struct {
-	Workers  int           // batches under way at a time; 4
-	Items    int           // that wait or are under way; 10,000
-	Bytes    int           // of them, as Post counts; 16 MiB
-	Batch    int           // items that one call may take; 1
-	RetryFor time.Duration // since an item was posted; 10 min
+	Workers  int           // batches under way at a time
+	Items    int           // that wait or are under way
+	Bytes    int           // of them, as Post counts
+	Batch    int           // items that one call may take
+	RetryFor time.Duration // since an item was posted
 	// Dropped is told of what was given up after it had been taken, before Post or
 	// the worker goes on. It does not block.
 	Dropped func(n int, reason string)
 	// Done is told after each batch that succeeded, when its place is free again.
 	Done func()
+}
+
+// WithDefaults replaces zero values by the defaults, but for the functions.
+func (o QueueOptions) WithDefaults() QueueOptions {
+	orDefault(&o.Workers, 4)
+	orDefault(&o.Items, 10_000)
+	orDefault(&o.Bytes, 16<<20)
+	orDefault(&o.Batch, 1)
+	if o.RetryFor <= 0 {
+		o.RetryFor = 10 * time.Minute
+	}
+	return o
 }
 
 // Tries of one batch are apart by a random part of a time that doubles.
@@ -95,13 +108,7 @@ type batch[T any] struct {
 // progress in the values. What do returns is retried when it is a *CallError with
 // Retry or a *codec.Error that is Temporary.
 func NewQueue[T any](name string, do func(ctx context.Context, id string, batch []T) error, o QueueOptions, m *metrics.Metrics, log *slog.Logger) *Queue[T] {
-	orDefault(&o.Workers, 4)
-	orDefault(&o.Items, 10_000)
-	orDefault(&o.Bytes, 16<<20)
-	orDefault(&o.Batch, 1)
-	if o.RetryFor <= 0 {
-		o.RetryFor = 10 * time.Minute
-	}
+	o = o.WithDefaults()
 	if o.Dropped == nil {
 		o.Dropped = func(int, string) {}
 	}
