@@ -102,10 +102,6 @@ func (c *Config) checkRate() error {
 // for the number of loops. files is how many files this process can open, see
 // OpenFiles.
 func (c *Config) PollerOptions(files int) poller.Options {
-	origins := c.Origins
-	if len(origins) == 1 && origins[0] == "same" {
-		origins = nil
-	}
 	return poller.Options{
 		Path:             c.Path,
 		Loops:            c.Loops,
@@ -118,7 +114,7 @@ func (c *Config) PollerOptions(files int) poller.Options {
 		MaxConnections:   c.connectionLimit(files),
 		MaxPerAddress:    c.MaxConnectionsPerIP,
 		HandshakeRate:    c.HandshakeRatePerIP,
-		Origins:          origins,
+		Origins:          append([]string{}, c.Origins...), // an empty list is none, and not the default
 		TrustedProxies:   c.TrustedProxies,
 		QueryToken:       c.Auth.QueryToken,
 	}.WithDefaults()

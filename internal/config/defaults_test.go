@@ -138,13 +138,16 @@ func TestWorkersDependOnTheDatabase(t *testing.T) {
 // default of the package.
 func TestNoneIsNotTheDefault(t *testing.T) {
 	cfg, err := loadWith(t, "", nil, "--rate.messages=0", "--accounts.register-rate=0", "--hooks.events=",
-		"--resume-window=0s")
+		"--resume-window=0s", "--origins=")
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := cfg.GatewayOptions()
 	if rate := o.WithDefaults().MessageRate; rate >= 0 {
 		t.Errorf("rate.messages 0 is %d a second", rate)
+	}
+	if origins := cfg.PollerOptions(1024).Origins; len(origins) != 0 {
+		t.Errorf("no origins are %q", origins)
 	}
 	if !o.NoResume {
 		t.Error("resume-window 0 resumes")

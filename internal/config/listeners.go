@@ -55,7 +55,7 @@ func publicSection(c *Config) []option {
 		opt("page", &c.Page, true, option{
 			usage: "Serve the page at /: a messenger, and a part for developers that shows every frame.",
 		}),
-		opt("origins", &c.Origins, []string{"same"}, option{
+		opt("origins", &c.Origins, p.Origins, option{
 			rule: parseOrigin,
 			usage: "Origins whose pages may connect, each exactly scheme://host[:port]; 'same' is a page from the host " +
 				"it connects to. A client that sends no Origin is not a browser and is not checked. An empty list " +

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"pushd/internal/poller"
 )
 
 // The rules check a text and return it in the form the server compares with. The
@@ -45,7 +47,7 @@ func parseURLPath(text string) (string, error) {
 // parseOrigin brings an origin into the form in which browsers send it (RFC
 // 6454, section 6.2): lower case, without the scheme's default port.
 func parseOrigin(text string) (string, error) {
-	if text == "same" {
+	if text == poller.SameOrigin {
 		return text, nil
 	}
 	u, err := url.Parse(text)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,21 +83,38 @@ func TestHandshakeStatus(t *testing.T) {
 	}
 }
 
-func TestOriginSameHostByDefault(t *testing.T) {
-	s := start(t, hooks{}, poller.Options{})
-	for origin, want := range map[string]string{
-		"http://example.com":      "101",
-		"https://example.com":     "101",
-		"http://example.com:80":   "101",
-		"http://example.com:8089": "403",
-		"http://example.org":      "403",
-		"null":                    "403",
+func TestOriginsOtherThanAList(t *testing.T) {
+	const own, secure, other, listed = "http://example.com", "https://example.com", "http://example.com:8089", "https://a.example"
+	for _, tc := range []struct {
+		name    string
+		origins []string
+		allowed []string
+	}{
+		{"the default", nil, []string{own, secure, "http://example.com:80"}},
+		{"the host's own", []string{poller.SameOrigin}, []string{own, secure}},
+		{"the host's own and another", []string{poller.SameOrigin, listed}, []string{own, secure, listed}},
+		{"none", []string{}, nil},
+		{"any", []string{"*"}, []string{own, secure, other, listed, "null"}},
 	} {
-		c := s.dial()
-		c.send([]byte(request("Origin: " + origin + "\r\n")))
-		if head := c.response(); !strings.HasPrefix(head, "HTTP/1.1 "+want) {
-			t.Errorf("%s: want %s, got %q", origin, want, head)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			s := start(t, hooks{}, poller.Options{Origins: tc.origins})
+			for _, origin := range append([]string{own, secure, other, listed, "http://example.org", "null"}, tc.allowed...) {
+				want := "403"
+				if slices.Contains(tc.allowed, origin) || tc.name == "any" {
+					want = "101"
+				}
+				c := s.dial()
+				c.send([]byte(request("Origin: " + origin + "\r\n")))
+				if head := c.response(); !strings.HasPrefix(head, "HTTP/1.1 "+want) {
+					t.Errorf("%s: want %s, got %q", origin, want, head)
+				}
+			}
+			c := s.dial()
+			c.send([]byte(request()))
+			if head := c.response(); !strings.HasPrefix(head, "HTTP/1.1 101") {
+				t.Errorf("who sends no Origin is no browser: %q", head)
+			}
+		})
 	}
 }
 

@@ -42,7 +42,8 @@ type Options struct {
 	// second. Default 0: off.
 	HandshakeRate int
 	// Origins are the allowed values of the Origin header, scheme://host[:port]
-	// each, or "*" for any. Empty: only an origin whose host is the request's own.
+	// each, SameOrigin for the one whose host is the request's own, or "*" for any.
+	// Nil is SameOrigin; an empty list refuses every browser.
 	Origins []string
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
@@ -69,6 +70,9 @@ func (o Options) WithDefaults() Options {
 	}
 	if o.Path == "" {
 		o.Path = "/ws"
+	}
+	if o.Origins == nil {
+		o.Origins = []string{SameOrigin}
 	}
 	def(&o.Loops, runtime.GOMAXPROCS(0))
 	dur(&o.HandshakeTimeout, 10*time.Second)

@@ -8,31 +8,39 @@ import (
 	"strings"
 )
 
+// SameOrigin is the one of Options.Origins that stands for the host that a request
+// is for.
+const SameOrigin = "same"
+
 // origins is the allowlist of Origin values (RFC 6454), compared whole: scheme,
 // host and port, so neither a prefix nor a suffix of an allowed one passes.
 type origins struct {
 	any     bool
+	same    bool // a page may connect back to the host it was loaded from
 	allowed map[string]struct{}
 }
 
 func parseOrigins(list []string) (origins, error) {
 	o := origins{allowed: make(map[string]struct{}, len(list))}
 	for _, v := range list {
-		if v == "*" {
+		switch v {
+		case "*":
 			o.any = true
+			continue
+		case SameOrigin:
+			o.same = true
 			continue
 		}
 		u, err := url.Parse(v)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return o, fmt.Errorf("origin %q: want scheme://host or scheme://host:port, such as https://example.com, or *", v)
+			return o, fmt.Errorf("origin %q: want scheme://host or scheme://host:port, such as https://example.com, same or *", v)
 		}
 		o.allowed[canonicalOrigin(u.Scheme, u.Host)] = struct{}{}
 	}
 	return o, nil
 }
 
-// allow decides about an Origin header. With an empty list a page may connect
-// back to the host it was loaded from.
+// allow decides about an Origin header of a request for host.
 func (o origins) allow(origin, host []byte) bool {
 	if o.any {
 		return true
@@ -42,11 +50,10 @@ func (o origins) allow(origin, host []byte) bool {
 		return false // "null" ends here
 	}
 	canonical := canonicalOrigin(string(scheme), string(authority))
-	if len(o.allowed) > 0 {
-		_, ok := o.allowed[canonical]
-		return ok
+	if _, ok := o.allowed[canonical]; ok {
+		return true
 	}
-	return canonical == canonicalOrigin(string(scheme), string(host))
+	return o.same && canonical == canonicalOrigin(string(scheme), string(host))
 }
 
 // canonicalOrigin lower-cases an origin and drops the scheme's default port.
