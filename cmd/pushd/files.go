@@ -20,12 +20,21 @@ type fileService struct {
 	bucket *files.Bucket
 }
 
+// look says in the log whether the bucket is there. One that can't be reached now
+// is no reason not to start: it may come back.
+func (f *fileService) look(ctx context.Context, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, bucketTime)
+	defer cancel()
+	if err := f.bucket.Reachable(ctx); err != nil {
+		log.Warn("files can't be stored now", slog.Any("error", err))
+	}
+}
+
 // Close ends the use of the bucket.
 func (f *fileService) Close() error { return f.bucket.Close() }
 
 // newFiles makes what the configuration says; it is nil when it says none, and
-// without a store nobody knows who may read a file. A bucket that can't be reached
-// now is no reason not to start: it may come back.
+// without a store nobody knows who may read a file.
 func newFiles(ctx context.Context, cfg *config.Config, store files.Store, log *slog.Logger) (*fileService, error) {
 	address, err := cfg.Bucket()
 	if err != nil || address == "" || store == nil {
@@ -38,11 +47,6 @@ func newFiles(ctx context.Context, cfg *config.Config, store files.Store, log *s
 	bucket, err := files.Open(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("files.url: %w", err)
-	}
-	reach, cancel := context.WithTimeout(ctx, bucketTime)
-	defer cancel()
-	if err := bucket.Reachable(reach); err != nil {
-		log.Warn("files can't be stored now", slog.String("error", err.Error()))
 	}
 	options := cfg.FilesOptions(key)
 	options.Log = log

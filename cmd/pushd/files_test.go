@@ -73,9 +73,13 @@ func TestABucketThatIsAwayIsNoReasonNotToStart(t *testing.T) {
 	// Nobody listens on port 1 of loopback.
 	cfg.Files.URL = "s3://b?region=us-east-1&use_path_style=true&endpoint=http://127.0.0.1:1"
 	var log bytes.Buffer
-	f, err := newFiles(t.Context(), cfg, s, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil || !strings.Contains(log.String(), "files can't be stored now") {
-		t.Fatalf("%v, log %s", err, &log)
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	f, err := newFiles(t.Context(), cfg, s, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.look(t.Context(), logger); !strings.Contains(log.String(), "files can't be stored now") {
+		t.Errorf("log %s", &log)
 	}
 	if err := f.Close(); err != nil {
 		t.Error(err)

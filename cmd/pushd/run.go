@@ -237,7 +237,7 @@ func (s *server) start(ctx context.Context) error {
 		s.tasks.Go(func() { w.Run(background) })
 	}
 	s.tasks.Go(func() { s.sweep(background) })
-	if err := s.stored.run(ctx, background, &s.tasks); err != nil {
+	if err := s.stored.run(ctx, background, &s.tasks, s.log); err != nil {
 		return err
 	}
 	if err := s.gateway.Listen(ctx, s.cfg.Listen); err != nil {

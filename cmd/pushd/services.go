@@ -117,7 +117,7 @@ func (l logins) Left(id account.Identity, _ string) { l.accounts.Left(id) }
 
 // run keeps house beside the doors until background ends. What was revoked is
 // known before anybody can come.
-func (k *stored) run(ctx, background context.Context, tasks *sync.WaitGroup) error {
+func (k *stored) run(ctx, background context.Context, tasks *sync.WaitGroup, log *slog.Logger) error {
 	if k == nil {
 		return nil
 	}
@@ -130,6 +130,7 @@ func (k *stored) run(ctx, background context.Context, tasks *sync.WaitGroup) err
 		tasks.Go(func() { k.chat.RunMissed(background) })
 	}
 	if k.files != nil {
+		k.files.look(ctx, log)
 		tasks.Go(func() { k.files.Run(background) })
 	}
 	return nil

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"pushd/internal/config"
+)
+
+// rehearse makes all that serve makes of a configuration, without listening,
+// without a word to other programs, and with nothing written but in a directory
+// that is gone afterwards: keys that serve would generate are generated there, the
+// database is an empty one, and a key set behind an address is not fetched, so that
+// checking a file works where the server's network is out of reach.
+func rehearse(ctx context.Context, cfg *config.Config) (err error) {
+	if err := checkOwnKeys(cfg); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "pushd-check-")
+	if err != nil {
+		return fmt.Errorf("a directory to try the configuration in: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	trial := *cfg
+	trial.DataDir = dir
+	if address, err := cfg.Database(); err != nil {
+		return err
+	} else if address != "" {
+		trial.Store = config.StoreURL("sqlite:" + filepath.Join(dir, "check.db"))
+	}
+	if strings.HasPrefix(cfg.Files.URL, "file:") {
+		trial.Files.URL = "" // in the data directory
+	}
+	if strings.Contains(cfg.Auth.JWT.JWKS, "://") {
+		trial.Auth.JWT.JWKS = ""
+	}
+	s, err := newServer(ctx, &trial, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return s.stop()
+}
+
+// checkOwnKeys looks at keys that were generated before, where serve would find
+// them.
+func checkOwnKeys(cfg *config.Config) error {
+	if _, err := config.LoadKeys(cfg); err != nil {
+		return err
+	}
+	if address, err := cfg.Database(); err != nil || address == "" {
+		return err
+	}
+	if _, _, err := cfg.AccountsKey(false); err != nil {
+		return fmt.Errorf("accounts.key: %w", err)
+	}
+	if bucket, err := cfg.Bucket(); err != nil || bucket == "" {
+		return err
+	}
+	if _, _, err := cfg.FilesKey(false); err != nil {
+		return fmt.Errorf("files.key: %w", err)
+	}
+	return nil
+}
