@@ -40,7 +40,7 @@ func (s *Service) Recall(ctx context.Context, id account.Identity, r MessageRequ
 		return Recalled{}, err
 	}
 	rep = Recalled{ID: m.ID, Conv: m.Conv, Seq: m.Seq, Rev: rev, By: id.User, Time: now}
-	s.reach(ctx, m.Conv, id.Session, "Recalled", rep)
+	s.reach(ctx, m.Conv, id.Session, recalledPush.With(rep))
 	return rep, nil
 }
 
@@ -119,7 +119,7 @@ func (s *Service) Edit(ctx context.Context, id account.Identity, r EditRequest) 
 	}
 	after.ClientID = ""
 	rep = Edited{after, rev}
-	s.reachReaders(ctx, p, m, id.Session, "Edited", rep)
+	s.reachReaders(ctx, p, m, id.Session, editedPush.With(rep))
 	return rep, nil
 }
 
@@ -216,7 +216,7 @@ func (s *Service) React(ctx context.Context, id account.Identity, r ReactRequest
 	}
 	rep = Reacted{m.ID, m.Conv, m.Seq, rev, id.User, r.Sign, on, list(m.Reactions)}
 	if changed {
-		s.reachReaders(ctx, p, m, id.Session, "Reaction", rep)
+		s.reachReaders(ctx, p, m, id.Session, reactionPush.With(rep))
 	}
 	return rep, nil
 }

@@ -18,7 +18,7 @@ const telling = 5 * time.Second
 // messageFrame is a message as others than its sender see it.
 func messageFrame(m Message) (codec.Frame, error) {
 	m.ClientID = ""
-	return codec.Push("chat", "Message", m)
+	return messagePush.With(m).Frame()
 }
 
 // spread delivers a message that is committed to every session of everybody in its
@@ -94,10 +94,10 @@ func (s *Service) toOne(ctx context.Context, m Message, user string, f codec.Fra
 
 // reach pushes to every session of everybody in a conversation, except one and
 // those of some users.
-func (s *Service) reach(ctx context.Context, conv, except, action string, data any, without ...string) {
+func (s *Service) reach(ctx context.Context, conv, except string, p codec.Push, without ...string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
-	f, err := codec.Push("chat", action, data)
+	f, err := p.Frame()
 	if err == nil {
 		to := audience(conv)
 		to.Except, to.Without = except, without
@@ -126,7 +126,7 @@ func audience(conv string) delivery.Target {
 
 // reachReaders is reach for what repeats a message: in a group only those get it who
 // were in when it was sent.
-func (s *Service) reachReaders(ctx context.Context, p seat, m Message, except, action string, data any) {
+func (s *Service) reachReaders(ctx context.Context, p seat, m Message, except string, push codec.Push) {
 	var late []string
 	if p.kind == KindGroup {
 		var err error
@@ -135,12 +135,12 @@ func (s *Service) reachReaders(ctx context.Context, p seat, m Message, except, a
 			return
 		}
 	}
-	s.reach(ctx, p.conv, except, action, data, late...)
+	s.reach(ctx, p.conv, except, push, late...)
 }
 
 // reachUsers pushes to every session of some users of a conversation, except one.
-func (s *Service) reachUsers(ctx context.Context, conv string, users []string, except, action string, data any) {
-	f, err := codec.Push("chat", action, data)
+func (s *Service) reachUsers(ctx context.Context, conv string, users []string, except string, p codec.Push) {
+	f, err := p.Frame()
 	if err == nil {
 		err = s.deliverTo(context.WithoutCancel(ctx), conv, delivery.Target{Users: users, Except: except}, f)
 	}

@@ -9,27 +9,27 @@ import (
 
 // FriendAskRequest asks a user to be friends.
 type FriendAskRequest struct {
-	As   string `json:"as,omitempty"` // for whom a backend does it; as in the others
+	As   string `json:"as,omitempty" jsonschema:"-"` // for whom a backend does it; as in the others
 	User string `json:"user"`
 	Text string `json:"text,omitempty"`
 }
 
 // FriendRef names somebody in the caller's list.
 type FriendRef struct {
-	As   string `json:"as,omitempty"`
+	As   string `json:"as,omitempty" jsonschema:"-"`
 	User string `json:"user"`
 }
 
 // FriendRemarkRequest gives a friend a name of one's own, "" for none.
 type FriendRemarkRequest struct {
-	As     string `json:"as,omitempty"`
+	As     string `json:"as,omitempty" jsonschema:"-"`
 	User   string `json:"user"`
 	Remark string `json:"remark"`
 }
 
 // FriendBlockRequest blocks a user, or with on false unblocks him.
 type FriendBlockRequest struct {
-	As   string `json:"as,omitempty"`
+	As   string `json:"as,omitempty" jsonschema:"-"`
 	User string `json:"user"`
 	On   *bool  `json:"on,omitempty"` // true if absent
 }
@@ -37,7 +37,7 @@ type FriendBlockRequest struct {
 // FriendListRequest asks for a page of the list: with a state those in it, with
 // "blocked" those blocked.
 type FriendListRequest struct {
-	As     string `json:"as,omitempty"`
+	As     string `json:"as,omitempty" jsonschema:"-"`
 	State  string `json:"state,omitempty"`
 	Limit  int    `json:"limit,omitempty"`
 	Cursor string `json:"cursor,omitempty"`
@@ -49,14 +49,28 @@ type FriendListReply struct {
 	NextCursor string   `json:"next_cursor,omitempty"`
 }
 
-// FriendEvent is the data of the pushes of module friend, as the one who receives
-// it has to read it: User is always the other one.
+// FriendEvent is the data of the pushes friend.Accepted, friend.Refused and
+// friend.Removed, as the receiver has to read it: User is always the other one.
 type FriendEvent struct {
-	User   string  `json:"user"`
-	By     string  `json:"by"` // who did it: the other one, or himself on another device
-	Text   string  `json:"text,omitempty"`
-	Friend *Friend `json:"friend,omitempty"` // Changed: the entry as it is now
-	Time   int64   `json:"time"`             // Unix milliseconds
+	User string `json:"user"` // the other one
+	By   string `json:"by"`   // who did it: the other one, or the receiver on another device
+	Time int64  `json:"time"` // Unix milliseconds
+}
+
+// FriendRequested is the data of the push friend.Requested.
+type FriendRequested struct {
+	User string `json:"user"`           // the other one
+	By   string `json:"by"`             // who asked
+	Text string `json:"text,omitempty"` // what came with the request
+	Time int64  `json:"time"`           // Unix milliseconds
+}
+
+// FriendChanged is the data of the push friend.Changed.
+type FriendChanged struct {
+	User   string `json:"user"`   // the other one
+	By     string `json:"by"`     // who did it: the receiver, on another device
+	Friend Friend `json:"friend"` // the entry as it is now
+	Time   int64  `json:"time"`   // Unix milliseconds
 }
 
 func (s *Service) friendBounds() FriendBounds {
@@ -78,13 +92,13 @@ func two(id account.Identity, as, other string) (a actor, user string, err error
 }
 
 // tellFriends pushes what user did to the other one, and to his own other devices.
-func (s *Service) tellFriends(ctx context.Context, a actor, action, user, other, text string) {
+func (s *Service) tellFriends(ctx context.Context, a actor, user, other string, push func(FriendEvent) codec.Push) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
-	e := FriendEvent{User: user, By: user, Text: text, Time: s.now()}
-	s.pushUsers(ctx, "", "friend", action, e, "", other)
+	e := FriendEvent{User: user, By: user, Time: s.now()}
+	s.pushUsers(ctx, "", push(e), "", other)
 	e.User = other
-	s.pushUsers(ctx, "", "friend", action, e, a.Session, user)
+	s.pushUsers(ctx, "", push(e), a.Session, user)
 }
 
 // FriendRequest asks another user to be friends; when he has asked already, both
@@ -105,9 +119,11 @@ func (s *Service) FriendRequest(ctx context.Context, id account.Identity, r Frie
 		return Friend{}, err
 	case !fresh:
 	case f.State == FriendYes:
-		s.tellFriends(ctx, a, "Accepted", user, r.User, "")
+		s.tellFriends(ctx, a, user, r.User, friendAcceptedPush.With)
 	default:
-		s.tellFriends(ctx, a, "Requested", user, r.User, r.Text)
+		s.tellFriends(ctx, a, user, r.User, func(e FriendEvent) codec.Push {
+			return friendRequestedPush.With(FriendRequested{User: e.User, By: e.By, Text: r.Text, Time: e.Time})
+		})
 	}
 	return f, nil
 }
@@ -123,7 +139,7 @@ func (s *Service) FriendAccept(ctx context.Context, id account.Identity, r Frien
 	if f, err = s.store.AcceptFriend(ctx, user, r.User, s.friendBounds(), s.now()); err != nil {
 		return Friend{}, err
 	}
-	s.tellFriends(ctx, a, "Accepted", user, r.User, "")
+	s.tellFriends(ctx, a, user, r.User, friendAcceptedPush.With)
 	return f, nil
 }
 
@@ -137,7 +153,7 @@ func (s *Service) FriendRefuse(ctx context.Context, id account.Identity, r Frien
 	if err := s.store.RefuseFriend(ctx, user, r.User); err != nil {
 		return struct{}{}, err
 	}
-	s.tellFriends(ctx, a, "Refused", user, r.User, "")
+	s.tellFriends(ctx, a, user, r.User, friendRefusedPush.With)
 	return struct{}{}, nil
 }
 
@@ -155,7 +171,7 @@ func (s *Service) FriendRemove(ctx context.Context, id account.Identity, r Frien
 	case was == FriendNone:
 		return struct{}{}, codec.Errorf(codec.CodeNotFound, "%.128s is not a friend, and no request waits", r.User)
 	}
-	s.tellFriends(ctx, a, "Removed", user, r.User, "")
+	s.tellFriends(ctx, a, user, r.User, friendRemovedPush.With)
 	return struct{}{}, nil
 }
 
@@ -179,8 +195,8 @@ func (s *Service) FriendRemark(ctx context.Context, id account.Identity, r Frien
 // tellSelf shows a change that is nobody else's business to the user's own other
 // devices.
 func (s *Service) tellSelf(ctx context.Context, a actor, user string, f Friend) {
-	e := FriendEvent{User: f.User, By: user, Friend: &f, Time: s.now()}
-	s.pushUsers(context.WithoutCancel(ctx), "", "friend", "Changed", e, a.Session, user)
+	e := FriendChanged{User: f.User, By: user, Friend: f, Time: s.now()}
+	s.pushUsers(context.WithoutCancel(ctx), "", friendChangedPush.With(e), a.Session, user)
 }
 
 // FriendBlock blocks a user or ends that. He isn't told. A request between the two

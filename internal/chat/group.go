@@ -6,15 +6,14 @@ import (
 	"slices"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
 
 // GroupCreateRequest describes a new group. A user who makes one owns it; a
 // backend may choose the id and name an owner.
 type GroupCreateRequest struct {
-	ID      string   `json:"id,omitempty"`
-	Owner   string   `json:"owner,omitempty"`
+	ID      string   `json:"id,omitempty" jsonschema:"-"`
+	Owner   string   `json:"owner,omitempty" jsonschema:"-"`
 	Name    string   `json:"name,omitempty"`
 	Notice  string   `json:"notice,omitempty"`
 	Avatar  string   `json:"avatar,omitempty"`
@@ -37,7 +36,7 @@ type GroupUpdateRequest struct {
 // GroupListRequest asks for a page of groups: the caller's own, or for a backend
 // those of a user, or all.
 type GroupListRequest struct {
-	User   string `json:"user,omitempty"`
+	User   string `json:"user,omitempty" jsonschema:"-"`
 	Limit  int    `json:"limit,omitempty"`
 	Cursor string `json:"cursor,omitempty"`
 }
@@ -224,7 +223,7 @@ func (s *Service) GroupDismiss(ctx context.Context, id account.Identity, r Group
 }
 
 func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
-	frame, err := codec.Push("group", "Dismissed", GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User})
+	frame, err := groupDismissedPush.With(GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User}).Frame()
 	if err != nil {
 		return err
 	}

@@ -82,8 +82,8 @@ func (s *Service) GroupJoin(ctx context.Context, id account.Identity, r GroupJoi
 	case err != nil:
 		s.untoldOf(p.group.Conv, err)
 	case len(admins) > 0:
-		e := GroupEvent{Group: r.Group, Conv: p.group.Conv, User: ask.User, Text: ask.Text, Time: ask.Time}
-		s.pushUsers(ctx, "", "group", "Requested", e, "", admins...)
+		e := GroupRequested{Group: r.Group, Conv: p.group.Conv, User: ask.User, Text: ask.Text, Time: ask.Time}
+		s.pushUsers(ctx, "", groupRequestedPush.With(e), "", admins...)
 	}
 	return rep, nil
 }
@@ -140,7 +140,8 @@ func (s *Service) GroupAnswer(ctx context.Context, id account.Identity, r GroupA
 		return struct{}{}, codec.Errorf(codec.CodeNotFound, "no request of %.128s waits for an answer in this group", r.User)
 	}
 	if !r.Accept {
-		s.pushUsers(ctx, "", "group", "Refused", GroupEvent{Group: r.Group, Conv: p.group.Conv, By: p.User}, "", r.User)
+		e := GroupEvent{Group: r.Group, Conv: p.group.Conv, By: p.User}
+		s.pushUsers(ctx, "", groupRefusedPush.With(e), "", r.User)
 	}
 	s.tellJoined(ctx, p.actor, p.group, joined)
 	return struct{}{}, nil

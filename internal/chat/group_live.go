@@ -23,22 +23,6 @@ type Notice struct {
 	By    string   `json:"by,omitempty"` // absent when a backend did it
 }
 
-// GroupEvent is the data of the pushes of module group. Which fields it has
-// follows from the action.
-type GroupEvent struct {
-	Group  string     `json:"group"`
-	Conv   string     `json:"conv"`
-	Users  []string   `json:"users,omitempty"`  // Joined, Left: at most 100 of them
-	Count  int        `json:"count,omitempty"`  // Joined, Left: all of them
-	Event  string     `json:"event,omitempty"`  // Left: left or removed
-	By     string     `json:"by,omitempty"`     // absent when a backend did it
-	Info   *GroupInfo `json:"info,omitempty"`   // Changed: the group as it is now
-	Member *Member    `json:"member,omitempty"` // Changed: a member as he is now
-	User   string     `json:"user,omitempty"`   // Requested: who
-	Text   string     `json:"text,omitempty"`   // Requested: what came with it
-	Time   int64      `json:"time,omitempty"`   // Requested: Unix milliseconds
-}
-
 // changeMembers makes a change of a group's members, and tells those who hold them.
 func (s *Service) changeMembers(group string, change func() (joined, left []string, err error)) error {
 	joined, left, err := change()
@@ -61,7 +45,8 @@ func (s *Service) tellJoined(ctx context.Context, by actor, g GroupInfo, users [
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
-	s.pushGroup(ctx, "Joined", GroupEvent{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), By: by.User}, by.Session)
+	e := GroupJoined{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), By: by.User}
+	s.pushGroup(ctx, g, groupJoinedPush.With(e), by.Session)
 	s.appendNotice(ctx, g, Notice{EventJoined, some(users), len(users), by.User})
 }
 
@@ -72,16 +57,16 @@ func (s *Service) tellLeft(ctx context.Context, by actor, g GroupInfo, users []s
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
-	e := GroupEvent{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), Event: EventRemoved, By: by.User}
+	e := GroupLeft{Group: g.ID, Conv: g.Conv, Users: some(users), Count: len(users), Event: EventRemoved, By: by.User}
 	if len(users) == 1 && users[0] == by.User {
 		e.Event = EventLeft
 	}
-	s.pushGroup(ctx, "Left", e, by.Session)
+	s.pushGroup(ctx, g, groupLeftPush.With(e), by.Session)
 	for _, u := range users {
 		// Each is told of himself: a long list would leave out those at its end.
 		own := e
 		own.Users, own.Count = []string{u}, 1
-		s.pushUsers(ctx, g.Conv, "group", "Left", own, by.Session, u)
+		s.pushUsers(ctx, g.Conv, groupLeftPush.With(own), by.Session, u)
 	}
 	s.appendNotice(ctx, g, Notice{e.Event, some(users), len(users), by.User})
 }
@@ -90,7 +75,8 @@ func (s *Service) tellLeft(ctx context.Context, by actor, g GroupInfo, users []s
 func (s *Service) tellChanged(ctx context.Context, by actor, g GroupInfo, info *GroupInfo, m *Member) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
-	s.pushGroup(ctx, "Changed", GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User, Info: info, Member: m}, by.Session)
+	e := GroupChanged{Group: g.ID, Conv: g.Conv, By: by.User, Info: info, Member: m}
+	s.pushGroup(ctx, g, groupChangedPush.With(e), by.Session)
 }
 
 // appendNotice writes what happened into the conversation. It has happened, so an
@@ -121,20 +107,20 @@ func (s *Service) appendNotice(ctx context.Context, g GroupInfo, n Notice) {
 	}
 }
 
-func (s *Service) pushGroup(ctx context.Context, action string, e GroupEvent, except string) {
-	frame, err := codec.Push("group", action, e)
+func (s *Service) pushGroup(ctx context.Context, g GroupInfo, p codec.Push, except string) {
+	frame, err := p.Frame()
 	if err == nil {
-		err = s.deliverTo(ctx, e.Conv, delivery.Target{Groups: []string{e.Group}, Except: except}, frame)
+		err = s.deliverTo(ctx, g.Conv, delivery.Target{Groups: []string{g.ID}, Except: except}, frame)
 	}
 	if err != nil {
-		s.untoldOf(e.Conv, err)
+		s.untoldOf(g.Conv, err)
 	}
 }
 
 // pushUsers pushes to every session of some users, except one. conv is what it is
 // about, "" for no conversation.
-func (s *Service) pushUsers(ctx context.Context, conv, module, action string, data any, except string, users ...string) {
-	frame, err := codec.Push(module, action, data)
+func (s *Service) pushUsers(ctx context.Context, conv string, p codec.Push, except string, users ...string) {
+	frame, err := p.Frame()
 	if err == nil {
 		err = s.deliverTo(ctx, conv, delivery.Target{Users: users, Except: except}, frame)
 	}

@@ -47,7 +47,7 @@ type GroupMuteReply struct {
 // GroupRemarkRequest gives the caller a name of his own in the group, "" for none.
 type GroupRemarkRequest struct {
 	Group  string `json:"group"`
-	As     string `json:"as,omitempty"` // for whom a backend does it
+	As     string `json:"as,omitempty" jsonschema:"-"` // for whom a backend does it
 	Remark string `json:"remark"`
 }
 

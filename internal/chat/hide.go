@@ -39,7 +39,7 @@ func (s *Service) Delete(ctx context.Context, id account.Identity, r DeleteReque
 	if err := s.store.Hide(ctx, p.conv, id.User, r.Seqs); err != nil {
 		return struct{}{}, err
 	}
-	s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, "Deleted", Deleted{p.conv, r.Seqs})
+	s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, deletedPush.With(Deleted{p.conv, r.Seqs}))
 	return struct{}{}, nil
 }
 
@@ -64,7 +64,7 @@ func (s *Service) Hide(ctx context.Context, id account.Identity, r ConvRequest) 
 	if err := s.store.HideConversation(ctx, p.conv, id.User); err != nil {
 		return struct{}{}, err
 	}
-	s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, "Hidden", Hidden{p.conv})
+	s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, hiddenPush.With(Hidden{p.conv}))
 	return struct{}{}, nil
 }
 
@@ -90,9 +90,9 @@ func (s *Service) Typing(ctx context.Context, id account.Identity, r ConvRequest
 		return struct{}{}, err
 	}
 	if p.kind == KindSingle {
-		s.reachUsers(ctx, p.conv, []string{p.peer}, "", "Typing", Typing{p.conv, id.User})
+		s.reachUsers(ctx, p.conv, []string{p.peer}, "", typingPush.With(Typing{p.conv, id.User}))
 	} else {
-		s.reach(ctx, p.conv, id.Session, "Typing", Typing{p.conv, id.User})
+		s.reach(ctx, p.conv, id.Session, typingPush.With(Typing{p.conv, id.User}))
 	}
 	return struct{}{}, nil
 }

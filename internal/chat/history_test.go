@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -70,8 +71,7 @@ func TestPagesFitIntoAReply(t *testing.T) {
 	}
 	const most = 150 << 10
 	size := func(v any) int {
-		f := ok(codec.Push("x", "y", v))(t)
-		return len(f)
+		return len(ok(json.Marshal(v))(t))
 	}
 	zero := uint64(0)
 	h := ok(w.History(t.Context(), as("bob"), chat.HistoryRequest{To: "user:alice"}))(t)

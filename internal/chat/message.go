@@ -20,9 +20,9 @@ const (
 // Body is the content of a message; which fields it has follows from Type.
 // Check is the rule.
 type Body struct {
-	Type     string          `json:"type"`
+	Type     string          `json:"type"` // text, img, voice, video, file, custom; and as the server tells them notice, recalled, gone
 	Text     string          `json:"text,omitempty"`
-	URL      string          `json:"url,omitempty"` // http, https, or a path of our own that begins with /files/
+	URL      string          `json:"url,omitempty"` // http, https, or a path of this server that begins with /files/
 	Name     string          `json:"name,omitempty"`
 	Size     int64           `json:"size,omitempty"`     // bytes
 	Width    int             `json:"width,omitempty"`    // pixels
@@ -56,8 +56,8 @@ const (
 	MaxReactors = 20 // users who are named beside one sign
 )
 
-// Reaction is one sign and who gave it, in the order they did; at most
-// MaxReactors are named, Count counts all.
+// Reaction is one sign and who gave it, in the order they did; at most 20
+// are named, Count counts all.
 type Reaction struct {
 	Sign  string   `json:"sign"`
 	Count int      `json:"count"`

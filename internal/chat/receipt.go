@@ -46,7 +46,8 @@ func (s *Service) Delivered(ctx context.Context, id account.Identity, r MarkRequ
 		return MarkReply{}, err
 	}
 	if moved && p.kind == KindSingle && !p.isBot() {
-		s.reachUsers(ctx, p.conv, []string{p.peer}, "", "Receipt", Receipt{Conv: p.conv, User: id.User, Delivered: now, Time: s.now()})
+		r := Receipt{Conv: p.conv, User: id.User, Delivered: now, Time: s.now()}
+		s.reachUsers(ctx, p.conv, []string{p.peer}, "", receiptPush.With(r))
 	}
 	return MarkReply{p.conv, now}, nil
 }
@@ -91,9 +92,9 @@ func (s *Service) Read(ctx context.Context, id account.Identity, r MarkRequest) 
 	if !moved {
 		return MarkReply{p.conv, now}, nil
 	}
-	s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, "Read", MarkReply{p.conv, now})
+	s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, readPush.With(MarkReply{p.conv, now}))
 	if last := s.alone.read(p.conv, id.User, now); last > 0 {
-		s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, "Canceled", MarkReply{p.conv, last})
+		s.reachUsers(ctx, p.conv, []string{id.User}, id.Session, canceledPush.With(MarkReply{p.conv, last}))
 	}
 	var tell []string
 	switch {
@@ -103,7 +104,8 @@ func (s *Service) Read(ctx context.Context, id account.Identity, r MarkRequest) 
 		tell = s.writers(ctx, p, now)
 	}
 	if len(tell) > 0 {
-		s.reachUsers(ctx, p.conv, tell, "", "Receipt", Receipt{Conv: p.conv, User: id.User, Read: now, Time: s.now()})
+		r := Receipt{Conv: p.conv, User: id.User, Read: now, Time: s.now()}
+		s.reachUsers(ctx, p.conv, tell, "", receiptPush.With(r))
 	}
 	return MarkReply{p.conv, now}, nil
 }

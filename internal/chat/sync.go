@@ -17,9 +17,9 @@ const (
 // SyncRequest says how far a client knows the user's conversations. A conversation
 // that it leaves out is new to it.
 type SyncRequest struct {
-	Cursors map[string]Mark `json:"cursors"`
-	Limit   int             `json:"limit,omitempty"`  // messages of one conversation
-	Cursor  string          `json:"cursor,omitempty"` // next_cursor of the reply before
+	Cursors map[string]Mark `json:"cursors,omitempty"` // what the client has, by conversation
+	Limit   int             `json:"limit,omitempty"`   // messages of one conversation
+	Cursor  string          `json:"cursor,omitempty"`  // next_cursor of the reply before
 }
 
 // SyncReply is what the client doesn't know. It is all of it when Whole is true.

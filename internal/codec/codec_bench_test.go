@@ -173,8 +173,9 @@ func BenchmarkAppendError(b *testing.B) {
 func BenchmarkPush(b *testing.B) {
 	b.ReportAllocs()
 	data := &loginReply{"s-1", "alice", "web", 60}
+	message := codec.NewPushType[*loginReply]("chat", "Message", "")
 	for b.Loop() {
-		if _, err := codec.Push("chat", "Message", data); err != nil {
+		if _, err := message.With(data).Frame(); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -183,8 +184,9 @@ func BenchmarkPush(b *testing.B) {
 func BenchmarkPushRaw(b *testing.B) {
 	b.ReportAllocs()
 	data := json.RawMessage(`{"title":"order shipped","url":"https://example.com/o/1","n":12345678901234567890}`)
+	message := codec.NewRawPushType("push", "Message", "")
 	for b.Loop() {
-		if _, err := codec.PushRaw("push", "Message", data); err != nil {
+		if _, err := message.With(data).Frame(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -66,15 +66,19 @@ func relay(t *testing.T, r *codec.Request) {
 			t.Fatalf("Data of an accepted frame is refused: %v", err)
 		}
 	}
-	push, err := codec.PushRaw(r.Module, r.Action, r.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
 	reply, err := codec.AppendReply(nil, r, json.RawMessage(r.Data))
 	if err != nil && r.Data != nil {
 		t.Fatal(err)
 	}
-	for _, text := range [][]byte{push.Payload(), reply} {
+	texts := [][]byte{reply}
+	if r.Data != nil {
+		push, err := codec.NewRawPushType(r.Module, r.Action, "").With(r.Data).Frame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, push.Payload())
+	}
+	for _, text := range texts {
 		// A frame may be one level deeper than what it carries.
 		var out struct {
 			Module, Action string

@@ -1,11 +1,8 @@
 package codec
 
 import (
-	"errors"
-	"fmt"
 	"io"
 
-	"github.com/bytedance/sonic/encoder"
 	"github.com/gobwas/ws"
 )
 
@@ -14,7 +11,8 @@ import (
 // changed once made, and every receiver of a push shares it.
 type Frame []byte
 
-// NewFrame copies payload, which must be UTF-8, into a frame.
+// NewFrame copies payload, which must be UTF-8, into a frame. A push is made from its
+// PushType instead.
 func NewFrame(payload []byte) Frame { return join(payload, nil, nil) }
 
 // Payload returns the frame's payload. It must not be changed.
@@ -29,43 +27,6 @@ func (f Frame) Payload() []byte {
 		return f[10:]
 	}
 	return f[2:]
-}
-
-// Push encodes a push once for all of its receivers. A nil data, or one that
-// encodes to null, gives no Data key. The error says that data can't be encoded
-// as a JSON object.
-func Push(module, action string, data any) (Frame, error) {
-	if data == nil {
-		return PushRaw(module, action, nil)
-	}
-	raw, err := encoder.Encode(data, encoding)
-	if err == nil {
-		if string(raw) == "null" {
-			raw = nil
-		}
-		var f Frame
-		if f, err = PushRaw(module, action, raw); err == nil {
-			return f, nil
-		}
-	}
-	return nil, fmt.Errorf("encode push %s.%s of %T: %w", module, action, data, err)
-}
-
-// PushRaw makes a push of data that is a JSON object already and reaches the
-// receivers byte for byte. What comes from outside has to pass Decode or
-// ValidObject first; here only the opening bracket is looked at. An empty data
-// gives no Data key.
-func PushRaw(module, action string, data []byte) (Frame, error) {
-	var space [128]byte
-	head := appendName(space[:0], module, action)
-	if len(data) == 0 {
-		return join(head, nil, []byte("}")), nil
-	}
-	if s := (scanner{b: data}); s.space() != '{' {
-		return nil, errors.New("the data is not a JSON object")
-	}
-	head = append(head, `,"Data":`...)
-	return join(head, data, []byte("}")), nil
 }
 
 // join makes a frame of three parts of a payload, with one allocation.

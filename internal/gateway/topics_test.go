@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws/wsutil"
+
 	"pushd/internal/codec"
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
@@ -100,12 +102,19 @@ func TestTopicRecovery(t *testing.T) {
 	}
 	for name, since := range map[string]string{
 		"another life": `{"offset":1,"epoch":"0000000000000001"}`,
-		"no epoch":     `{"offset":1}`,
+		"no epoch":     `{"offset":1,"epoch":""}`,
 		"ahead":        `{"offset":5,"epoch":"` + at["epoch"].(string) + `"}`,
 	} {
 		if got := a.ok("topic", "Subscribe", `{"topic":"r1","recover":`+since+`}`); got["recovered"] != false || fmt.Sprint(got["messages"]) != "[]" || got["offset"] != 4.0 {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+	// One that leaves the epoch out is not as the protocol is described, and understood.
+	if err := wsutil.WriteClientText(a.Conn, []byte(`{"Module":"topic","Action":"Subscribe","Data":{"topic":"r1","recover":{"offset":1}}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if f := a.next(); *f.Code != 0 || f.Data["recovered"] != false {
+		t.Errorf("%+v", f)
 	}
 	a.refused(400, "topic", "Subscribe", `{"topic":"r1","recover":{"offset":-1}}`)
 	page := a.ok("topic", "History", `{"topic":"r1","after":1,"limit":2}`)
@@ -243,7 +252,7 @@ func TestTopicsPerUser(t *testing.T) {
 
 func TestPublishRefusesAnUnknownSession(t *testing.T) {
 	n := start(t, rooms())
-	stamp, err := codec.NewStampRaw("push", "Message", "r1", []byte(`{}`))
+	stamp, err := codec.NewRawPushType("push", "Message", "").Remembered().With(json.RawMessage(`{}`)).Stamp("r1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,16 +25,16 @@ const (
 	entryBytes = 40
 )
 
-// presenceDigest is the Data of the pushes presence.Online and .Offline. The
+// PresenceDigest is the data of the pushes presence.Online and .Offline. The
 // platforms are those that came, or went.
-type presenceDigest struct {
-	Users []OnlineUser `json:"users"`
-	Count int          `json:"count"`
-	Time  int64        `json:"time"`
+type PresenceDigest struct {
+	Users []OnlineUser `json:"users"` // at most 1,000; the platforms are those that came, or went
+	Count int          `json:"count"` // all of them
+	Time  int64        `json:"time"`  // Unix milliseconds
 }
 
-// topicDigest is the Data of the push topic.Presence.
-type topicDigest struct {
+// TopicDigest is the data of the push topic.Presence.
+type TopicDigest struct {
 	Topic  string   `json:"topic"`
 	Joined []string `json:"joined"`
 	Left   []string `json:"left"`
@@ -102,14 +102,14 @@ func (s *Service) digest(ctx context.Context) {
 		came, went = appendMoved(came, on), appendMoved(went, off)
 		if watched > 0 {
 			to := delivery.Target{Topics: []string{topic}}
-			s.tell(ctx, to, "Online", appendMoved(nil, on), 0, watched)
-			s.tell(ctx, to, "Offline", appendMoved(nil, off), 0, watched)
+			s.tell(ctx, to, onlinePush, appendMoved(nil, on), 0, watched)
+			s.tell(ctx, to, offlinePush, appendMoved(nil, off), 0, watched)
 		}
 	}
 	if watchers > 0 {
 		to := delivery.Target{Topics: []string{presenceAll}}
-		s.tell(ctx, to, "Online", came, overflow[1], watchers)
-		s.tell(ctx, to, "Offline", went, overflow[0], watchers)
+		s.tell(ctx, to, onlinePush, came, overflow[1], watchers)
+		s.tell(ctx, to, offlinePush, went, overflow[0], watchers)
 	}
 }
 
@@ -138,8 +138,8 @@ func (s *Service) announce(ctx context.Context) {
 		came, went = appendMoved(came, on), appendMoved(went, off)
 	}
 	to := delivery.Target{Everyone: true}
-	s.tell(ctx, to, "Online", came, overflow[1], sessions)
-	s.tell(ctx, to, "Offline", went, overflow[0], sessions)
+	s.tell(ctx, to, onlinePush, came, overflow[1], sessions)
+	s.tell(ctx, to, offlinePush, went, overflow[0], sessions)
 }
 
 func appendMoved(list []moved, m moved) []moved {
@@ -154,8 +154,8 @@ func digestBudget(receivers int) int { return min(maxDigestBytes, digestTraffic/
 
 // tell sends one digest of users, and of more that are only counted. It changes
 // the order of users.
-func (s *Service) tell(ctx context.Context, to delivery.Target, action string, users []moved, more, receivers int) {
-	d := presenceDigest{Users: []OnlineUser{}, Count: len(users) + more, Time: s.clock().UnixMilli()}
+func (s *Service) tell(ctx context.Context, to delivery.Target, p codec.PushType[PresenceDigest], users []moved, more, receivers int) {
+	d := PresenceDigest{Users: []OnlineUser{}, Count: len(users) + more, Time: s.clock().UnixMilli()}
 	if d.Count == 0 {
 		return
 	}
@@ -168,13 +168,13 @@ func (s *Service) tell(ctx context.Context, to delivery.Target, action string, u
 		}
 		d.Users = append(d.Users, OnlineUser{User: u.user, Platforms: s.platformList(u.platforms)})
 	}
-	s.send(ctx, to, "presence", action, d)
+	s.send(ctx, to, p.With(d))
 }
 
 // topicDigests tells the members of topics who joined them and left.
 func (s *Service) topicDigests(ctx context.Context) {
 	for _, c := range s.ports.Topics.TopicChanges() {
-		d := topicDigest{
+		d := TopicDigest{
 			Topic: c.Topic, Joined: notNil(c.Joined), Left: notNil(c.Left),
 			Count: c.Users, More: c.More, Time: s.clock().UnixMilli(),
 		}
@@ -188,16 +188,16 @@ func (s *Service) topicDigests(ctx context.Context) {
 			// A part of them is of no use to who keeps a list: it has to ask anyway.
 			d.Joined, d.Left, d.More = []string{}, []string{}, true
 		}
-		s.send(ctx, delivery.Target{Topics: []string{c.Topic}}, "topic", "Presence", d)
+		s.send(ctx, delivery.Target{Topics: []string{c.Topic}}, topicPresencePush.With(d))
 	}
 }
 
-func (s *Service) send(ctx context.Context, to delivery.Target, module, action string, data any) {
-	frame, err := codec.Push(module, action, data)
+func (s *Service) send(ctx context.Context, to delivery.Target, p codec.Push) {
+	frame, err := p.Frame()
 	if err == nil {
 		_, err = s.ports.Deliverer.Deliver(ctx, to, frame)
 	}
 	if err != nil {
-		s.log.Warn("presence digest not delivered", slog.Any("topics", to.Topics), slog.String("action", action), slog.Any("error", err))
+		s.log.Warn("presence digest not delivered", slog.Any("topics", to.Topics), slog.String("push", p.Name()), slog.Any("error", err))
 	}
 }

@@ -36,7 +36,7 @@ func (s *shelf) Keep(_ context.Context, id account.Identity, to string, data pus
 	}
 	s.keys[id.Key+key+to] = true
 	s.kept = append(s.kept, to+" "+ttl.String())
-	return codec.PushRaw("chat", "Message", data)
+	return codec.NewFrame([]byte(`{"Module":"chat","Action":"Message","Data":` + string(data) + `}`)), nil
 }
 
 // taken is what was kept since the last time.

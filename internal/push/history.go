@@ -35,7 +35,7 @@ func messages(frames []codec.Frame) []json.RawMessage {
 type HistoryRequest struct {
 	Topic string  `json:"topic"`
 	After *uint64 `json:"after,omitempty"`
-	Limit int     `json:"limit,omitempty"` // DefaultTopicPage if 0; clamped to 1..MaxTopicPage
+	Limit int     `json:"limit,omitempty"` // 50 if 0; 200 at most
 }
 
 // HistoryReply is a page of a topic's history, oldest first. Where First is
@@ -77,7 +77,7 @@ func (s *Service) History(ctx context.Context, id account.Identity, r HistoryReq
 // RosterRequest asks who is in a topic.
 type RosterRequest struct {
 	Topic  string `json:"topic"`
-	Limit  int    `json:"limit,omitempty"` // DefaultTopicPage if 0; clamped to 1..MaxTopicPage
+	Limit  int    `json:"limit,omitempty"` // 50 if 0; 200 at most
 	Cursor string `json:"cursor,omitempty"`
 }
 

@@ -184,7 +184,7 @@ func (s *Service) push(ctx context.Context, id account.Identity, item BatchItem)
 }
 
 func (s *Service) deliver(ctx context.Context, to delivery.Target, platforms uint64, item BatchItem) (PushReply, error) {
-	frame, err := codec.PushRaw("push", "Message", item.Message)
+	frame, err := messagePush.With(item.Message).Frame()
 	if err != nil {
 		return PushReply{}, err
 	}
@@ -233,7 +233,7 @@ func (s *Service) split(to delivery.Target) (plain, remembered []string) {
 
 // publish gives a backend's message its place in a topic.
 func (s *Service) publish(ctx context.Context, topic string, m Message, reply *PushReply) (Position, error) {
-	stamp, err := codec.NewStampRaw("push", "Message", topic, m)
+	stamp, err := messagePush.With(m).Stamp(topic)
 	if err != nil {
 		return Position{}, err
 	}

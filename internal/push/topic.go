@@ -50,8 +50,8 @@ type PublishReply struct {
 	Epoch    string `json:"epoch,omitempty"`
 }
 
-// topicMessage is what the members of a topic receive of a client's message.
-type topicMessage struct {
+// TopicMessage is what the members of a topic receive of a client's message.
+type TopicMessage struct {
 	Topic string  `json:"topic"`
 	From  string  `json:"from"`
 	Data  Message `json:"data"`
@@ -101,13 +101,13 @@ func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishReq
 		return PublishReply{}, err
 	}
 	now := s.clock().UnixMilli()
-	m := topicMessage{Topic: r.Topic, From: id.User, Data: r.Data, Time: now}
+	publish := topicMessagePush.With(TopicMessage{Topic: r.Topic, From: id.User, Data: r.Data, Time: now})
 	var except string
 	if r.ExceptSelf {
 		except = id.Session
 	}
 	if s.ports.Topics.Remembers(r.Topic) {
-		stamp, err := codec.NewStamp("topic", "Message", r.Topic, m)
+		stamp, err := publish.Stamp(r.Topic)
 		if err != nil {
 			return PublishReply{}, err
 		}
@@ -117,7 +117,7 @@ func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishReq
 		}
 		return PublishReply{Sessions: receipt.Sessions, Time: now, Offset: at.Offset, Epoch: at.Epoch}, nil
 	}
-	frame, err := codec.Push("topic", "Message", m)
+	frame, err := publish.Frame()
 	if err != nil {
 		return PublishReply{}, err
 	}
