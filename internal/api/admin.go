@@ -123,6 +123,7 @@ func (a *Admin) routes() []route {
 
 		{method: "GET", path: "/metrics", handle: a.exposition, process: true},
 		{method: "GET", path: "/openapi.yaml", handle: static("application/yaml", adminDescription()), process: true},
+		{method: "GET", path: "/asyncapi.yaml", handle: static("application/yaml", readDescription("asyncapi.yaml")), process: true},
 		{method: "GET", path: "/docs", handle: a.readDocs, process: true},
 
 		{method: "GET", path: "/debug/check", handle: a.consistency, logged: true},

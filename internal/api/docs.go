@@ -10,7 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The admin door's description is one file. The public door's is public.yaml,
+// The admin door's description is one file, and so is that of the client protocol,
+// asyncapi.yaml, which internal/protocol generates. The public door's is public.yaml,
 // which ends in its paths, and behind it the paths of each module in a file of
 // its own.
 //

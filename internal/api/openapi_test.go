@@ -223,6 +223,7 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "metrics with another scope", method: "GET", path: "/metrics", key: pushKey, status: 403},
 		{name: "metrics without a key", method: "GET", path: "/metrics", malformed: true, status: 401},
 		{name: "description", method: "GET", path: "/openapi.yaml", key: pushKey, status: 200, says: "openapi: 3.0.3"},
+		{name: "description of the client protocol", method: "GET", path: "/asyncapi.yaml", key: readKey, status: 200, says: "asyncapi: 3.0.0"},
 		{name: "docs", method: "GET", path: "/docs", key: pushKey, status: 200, says: "/api/broadcast"},
 		{name: "docs without a key", method: "GET", path: "/docs", malformed: true, status: 401},
 		{name: "profiles", method: "GET", path: "/debug/pprof/", key: adminKey, status: 200, says: "heap"},

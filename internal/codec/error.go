@@ -22,6 +22,27 @@ const (
 	CodeUnavailable  = 503 // busy or shutting down
 )
 
+// CodeInfo describes a code of a reply for whoever lists them.
+type CodeInfo struct {
+	Code int
+	Doc  string // one line of Markdown
+}
+
+// Codes lists what a reply that is an error can have as its code.
+func Codes() []CodeInfo {
+	return []CodeInfo{
+		{CodeMalformed, "the request can't be understood; `Msg` says what is wrong with it"},
+		{CodeUnauthorized, "not logged in, or the token was refused"},
+		{CodeForbidden, "logged in, but not allowed"},
+		{CodeNotFound, "no such module, action or object; `Msg` names it"},
+		{CodeConflict, "contradicts what is already so, such as a second login where that is refused"},
+		{CodeTooLarge, "too large"},
+		{CodeTooMany, "too many requests, or a bound on a number was reached"},
+		{CodeInternal, "the server's fault"},
+		{CodeUnavailable, "busy, or shutting down"},
+	}
+}
+
 // Error answers a request. It is never a reason to close a connection; those
 // are close codes. Msg is for people and reaches the client, so it holds no
 // internal text and no secret; Cause is for the log and never leaves the server.

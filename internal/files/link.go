@@ -40,7 +40,7 @@ type LinkReply struct {
 	Expires int64  `json:"expires"` // Unix milliseconds
 }
 
-// LinksRequest names files, at most MaxLinks.
+// LinksRequest names files, at most 200.
 type LinksRequest struct {
 	IDs []string `json:"ids"`
 }

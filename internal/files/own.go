@@ -8,8 +8,8 @@ import (
 
 // ListRequest asks for a page of one's own files.
 type ListRequest struct {
-	Limit  int    `json:"limit"`
-	Cursor string `json:"cursor"`
+	Limit  int    `json:"limit,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // ListReply is a page of one's own files, newest first.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"pushd/internal/members"
 	"pushd/internal/metrics"
 	engine "pushd/internal/node"
+	"pushd/internal/protocol/protocoltest"
 	"pushd/internal/push"
 )
 
@@ -147,10 +149,14 @@ func (n *node) stop(ctx context.Context, over time.Duration) error {
 // backend is an identity that may do everything.
 var backend = account.Identity{Key: "test", Scopes: account.ScopePush | account.ScopeRead | account.ScopeAdmin}
 
+// description is what every frame is held to.
+var description = sync.OnceValues(protocoltest.New)
+
 type client struct {
 	net.Conn
-	t *testing.T
-	r *bufio.Reader
+	t      *testing.T
+	r      *bufio.Reader
+	frames *protocoltest.Connection
 }
 
 // frame is any frame of the server's.
@@ -189,7 +195,12 @@ func (n *node) tryDial(query string, header ...string) (*client, error) {
 	}
 	n.t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	c := &client{Conn: conn, t: n.t, r: br}
+	protocol, err := description()
+	if err != nil {
+		return nil, err
+	}
+	// The modules are those that tests bring.
+	c := &client{Conn: conn, t: n.t, r: br, frames: protocol.Connection("poll", "test")}
 	if br == nil {
 		c.r = bufio.NewReader(conn)
 	}
@@ -206,6 +217,7 @@ func (n *node) login(user, platform string) *client {
 
 func (c *client) send(text string) {
 	c.t.Helper()
+	c.frames.Sent([]byte(text))
 	if err := wsutil.WriteClientText(c.Conn, []byte(text)); err != nil {
 		c.t.Fatal("write:", err)
 	}
@@ -233,6 +245,15 @@ func (c *client) read() (ws.OpCode, []byte) {
 	f, err := readFrame(c.r)
 	if err != nil {
 		c.t.Fatal("read:", err)
+	}
+	switch code, _ := ws.ParseCloseFrameData(f.Payload); f.Header.OpCode {
+	case ws.OpText:
+		err = c.frames.Received(f.Payload)
+	case ws.OpClose:
+		err = c.frames.Closed(int(code))
+	}
+	if err != nil {
+		c.t.Error("not as the protocol is described:", err)
 	}
 	return f.Header.OpCode, f.Payload
 }

@@ -78,7 +78,7 @@ func (g *Gateway) admit(ctx context.Context, s *Session, who *credentials) (*adm
 func (a *admission) begin() bool { return a == nil || a.settled.CompareAndSwap(false, true) }
 
 // end says how entering ended. On the session's loop, after begin.
-func (a *admission) end(s *Session, reply *loginReply, err error) {
+func (a *admission) end(s *Session, reply *LoginReply, err error) {
 	switch {
 	case a == nil:
 	case err == nil:

@@ -19,26 +19,32 @@ const (
 	maxDeviceID = 128
 )
 
-type loginRequest struct {
+// LoginRequest asks to be a user on a platform.
+type LoginRequest struct {
+	// 1 to 128 bytes of printable UTF-8, no spaces, not beginning with $
 	UserID   string         `json:"UserId"`
-	PlatID   account.PlatID `json:"PlatId"`
-	AppID    string         `json:"AppId"`
-	DeviceID string         `json:"DeviceId"`
-	Token    string
-	Resume   string // a session id of before, to get its subscriptions back
+	PlatID   account.PlatID `json:"PlatId"`             // the platform
+	AppID    string         `json:"AppId,omitempty"`    // a label, shown to whoever looks at the session
+	DeviceID string         `json:"DeviceId,omitempty"` // the same
+	// a JWT whose subject (sub) is UserId; needed unless the server runs in open
+	// mode, or the handshake had one
+	Token  string `json:",omitempty"`
+	Resume string `json:",omitempty"` // the session of a connection that broke, to take its topics up again
 }
 
-type loginReply struct {
+// LoginReply describes the session that a login began.
+type LoginReply struct {
 	Session   string `json:"session"`
 	User      string `json:"user"`
 	Platform  string `json:"platform"`
 	Heartbeat int    `json:"heartbeat"` // seconds within which the client must be heard
-	Server    string `json:"server"`
-	Resumed   bool   `json:"resumed"`
-	Unread    int    `json:"unread"`
+	Server    string `json:"server"`    // the node's name
+	Resumed   bool   `json:"resumed"`   // Resume worked
+	Unread    int    `json:"unread"`    // messages that wait; 0 on a server that stores none
 }
 
-type pingReply struct {
+// PingReply is the server's time.
+type PingReply struct {
 	Time int64 `json:"time"` // Unix milliseconds
 }
 
@@ -59,16 +65,16 @@ func (who *credentials) login() node.Login {
 }
 
 // robotLogin is robot.Login.
-func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (loginReply, error) {
+func (g *Gateway) robotLogin(ctx context.Context, s *Session, r LoginRequest) (LoginReply, error) {
 	platform, err := g.platforms.Parse(string(r.PlatID))
 	if err != nil {
-		return loginReply{}, err
+		return LoginReply{}, err
 	}
 	if err := account.ValidUserID(r.UserID); err != nil {
-		return loginReply{}, err
+		return LoginReply{}, err
 	}
 	if len(r.AppID) > maxAppID || len(r.DeviceID) > maxDeviceID {
-		return loginReply{}, codec.Errorf(codec.CodeMalformed, "AppId is at most %d and DeviceId at most %d bytes", maxAppID, maxDeviceID)
+		return LoginReply{}, codec.Errorf(codec.CodeMalformed, "AppId is at most %d and DeviceId at most %d bytes", maxAppID, maxDeviceID)
 	}
 	who := credentials{user: r.UserID, platform: platform, app: r.AppID, device: r.DeviceID, resume: r.Resume}
 	switch {
@@ -76,7 +82,7 @@ func (g *Gateway) robotLogin(ctx context.Context, s *Session, r loginRequest) (l
 	case r.Token == "" && s.verified(ctx, &who):
 	default:
 		if who.claims, err = g.verify(r.Token, r.UserID); err != nil {
-			return loginReply{}, errors.Join(err, s.Do(ctx, func() error { s.refuseToken(err); return nil }))
+			return LoginReply{}, errors.Join(err, s.Do(ctx, func() error { s.refuseToken(err); return nil }))
 		}
 	}
 	return g.enter(ctx, s, who)
@@ -168,18 +174,18 @@ func (s *Session) loginByHandshake(token, query string) {
 }
 
 // enter puts the session into the directory, if the Lifecycle agrees.
-func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (loginReply, error) {
+func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (LoginReply, error) {
 	admitted, err := g.admit(ctx, s, &who)
 	if err != nil {
-		return loginReply{}, err
+		return LoginReply{}, err
 	}
 	defer admitted.withdraw()
 	if who.resume != "" {
 		if err := g.node.ParkLost(ctx, &s.Session, who.resume, who.login()); err != nil {
-			return loginReply{}, err
+			return LoginReply{}, err
 		}
 	}
-	var entered loginReply
+	var entered LoginReply
 	err = s.Do(ctx, func() error {
 		if !admitted.begin() {
 			return context.DeadlineExceeded // which the client has been told
@@ -195,13 +201,13 @@ func (g *Gateway) enter(ctx context.Context, s *Session, who credentials) (login
 		return err
 	})
 	if err != nil {
-		return loginReply{}, err // not looking at entered, which the loop may yet write
+		return LoginReply{}, err // not looking at entered, which the loop may yet write
 	}
 	return entered, nil
 }
 
 // enter is the part of a login that belongs on the loop.
-func (s *Session) enter(who credentials) (loginReply, error) {
+func (s *Session) enter(who credentials) (LoginReply, error) {
 	g := s.gateway
 	var expires uint32
 	if e := who.claims.Expires; !e.IsZero() {
@@ -210,9 +216,9 @@ func (s *Session) enter(who credentials) (loginReply, error) {
 	}
 	switch {
 	case !s.Open() || g.draining.Load():
-		return loginReply{}, codec.Errorf(codec.CodeUnavailable, "the server is shutting down")
+		return LoginReply{}, codec.Errorf(codec.CodeUnavailable, "the server is shutting down")
 	case s.other(&who) != nil:
-		return loginReply{}, s.other(&who)
+		return LoginReply{}, s.other(&who)
 	case s.LoggedIn():
 		// Logging in again renews the token without reconnecting, and says what a
 		// token of the handshake could not.
@@ -222,17 +228,17 @@ func (s *Session) enter(who credentials) (loginReply, error) {
 		s.expires = expires
 		s.SetDetails(who.device, who.claims.ID)
 		if err := s.stillGood(&who); err != nil {
-			return loginReply{}, err
+			return LoginReply{}, err
 		}
 		s.schedule()
 		return s.loginReply(g.node.Resume(&s.Session, who.resume)), nil
 	}
 	s.expires, s.Refusals = expires, 0
 	if err := g.node.Enter(&s.Session, who.login()); err != nil {
-		return loginReply{}, err
+		return LoginReply{}, err
 	}
 	if err := s.stillGood(&who); err != nil {
-		return loginReply{}, err
+		return LoginReply{}, err
 	}
 	s.schedule()
 	return s.loginReply(g.node.Resume(&s.Session, who.resume)), nil
@@ -251,9 +257,9 @@ func (s *Session) stillGood(who *credentials) error {
 	return err
 }
 
-func (s *Session) loginReply(resumed bool) loginReply {
+func (s *Session) loginReply(resumed bool) LoginReply {
 	g := s.gateway
-	return loginReply{
+	return LoginReply{
 		Session:   s.ID(),
 		User:      s.User(),
 		Platform:  g.platforms.Name(s.Platform()),
@@ -279,6 +285,6 @@ func (g *Gateway) robotHeartBeat(context.Context, *Session, struct{}) (struct{},
 	return struct{}{}, nil
 }
 
-func (g *Gateway) robotPing(context.Context, *Session, struct{}) (pingReply, error) {
-	return pingReply{Time: time.Now().UnixMilli()}, nil
+func (g *Gateway) robotPing(context.Context, *Session, struct{}) (PingReply, error) {
+	return PingReply{Time: time.Now().UnixMilli()}, nil
 }

@@ -22,9 +22,9 @@ const (
 // RegisterRequest tells by which token a push service knows this phone.
 type RegisterRequest struct {
 	Token    string         `json:"token"`
-	Provider string         `json:"provider"` // fcm, apns, …: what the gateway calls it
-	Platform account.PlatID `json:"platform"` // the session's if empty
-	Device   string         `json:"device"`   // the session's if empty, else made of the token
+	Provider string         `json:"provider"`           // fcm, apns, …: what the gateway calls it
+	Platform account.PlatID `json:"platform,omitempty"` // the session's if empty
+	Device   string         `json:"device,omitempty"`   // the session's if empty, else made of the token
 }
 
 // RegisterReply says under which device the token is kept, to unregister it by.
@@ -76,7 +76,7 @@ func (s *Service) Register(ctx context.Context, id account.Identity, r RegisterR
 
 // UnregisterRequest names a device whose token is to go.
 type UnregisterRequest struct {
-	Device string `json:"device"` // the session's if empty
+	Device string `json:"device,omitempty"` // the session's if empty
 }
 
 // Unregister is push.Unregister. Clients call it before they log out.

@@ -13,6 +13,7 @@ type Handlers[P any] map[string]Handler[P]
 // Handler is what Typed makes of a function.
 type Handler[P any] struct {
 	call           callFunc[P]
+	doc            string
 	request, reply reflect.Type // nil for struct{}, which has nothing to decode or encode
 	inline, open   bool
 }
@@ -59,6 +60,20 @@ func (h Handler[P]) Inline() Handler[P] {
 func (h Handler[P]) Open() Handler[P] {
 	h.open = true
 	return h
+}
+
+// Doc says in one line of Markdown what the action does, for whoever lists it.
+func (h Handler[P]) Doc(text string) Handler[P] {
+	h.doc = text
+	return h
+}
+
+// Action describes a route for whoever lists them.
+type Action struct {
+	Module, Action string
+	Doc            string       // "" when the module gave none
+	Request, Reply reflect.Type // nil for no Data
+	Open           bool         // allowed before login
 }
 
 // Route is a handler in its place in the table.

@@ -9,6 +9,7 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -24,6 +25,7 @@ import (
 type Table[P any] struct {
 	routes  map[name]registered[P]
 	modules map[string]struct{}
+	actions []Action
 }
 
 type name struct{ module, action string }
@@ -62,6 +64,7 @@ func (t *Table[P]) Register(module string, h Handlers[P]) {
 		}
 		route := Route[P]{Module: module, Action: action, Inline: handler.inline, Open: handler.open, call: handler.call}
 		t.routes[id] = registered[P]{route, place}
+		t.actions = append(t.actions, Action{module, action, handler.doc, handler.request, handler.reply, handler.open})
 	}
 	t.modules[module] = struct{}{}
 }
@@ -77,6 +80,15 @@ func (t *Table[P]) Lookup(module, action string) (Route[P], error) {
 		return Route[P]{}, codec.Errorf(codec.CodeNotFound, "no module %s", quote(module))
 	}
 	return Route[P]{}, codec.Errorf(codec.CodeNotFound, "no action %s in module %s", quote(action), quote(module))
+}
+
+// Actions describes every route, sorted by module and action.
+func (t *Table[P]) Actions() []Action {
+	all := slices.Clone(t.actions)
+	slices.SortFunc(all, func(a, b Action) int {
+		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Action, b.Action))
+	})
+	return all
 }
 
 // Routes returns "module.Action" of every route, sorted.

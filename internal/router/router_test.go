@@ -119,6 +119,23 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+func TestActions(t *testing.T) {
+	tab := router.New[principal]()
+	tab.Register("robot", router.Handlers[principal]{"Ping": router.Typed(nothing).Open()})
+	tab.Register("chat", router.Handlers[principal]{"Send": router.Typed(send).Doc("Sends."), "Drop": router.Typed(nothing)})
+	want := []router.Action{
+		{Module: "chat", Action: "Drop"},
+		{
+			Module: "chat", Action: "Send", Doc: "Sends.",
+			Request: reflect.TypeFor[sendRequest](), Reply: reflect.TypeFor[sendReply](),
+		},
+		{Module: "robot", Action: "Ping", Open: true},
+	}
+	if got := tab.Actions(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
 func TestLookupMiss(t *testing.T) {
 	tab := table()
 	for _, tt := range []struct{ module, action, msg string }{

@@ -16,12 +16,14 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
+	"pushd/internal/protocol/protocoltest"
 	"pushd/internal/store/storetest"
 	"pushd/test/internal/serverproc"
 )
@@ -224,11 +226,16 @@ func (s *server) cpu() time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// client is a WebSocket client. Its methods fail the test.
+// description is what every frame is held to.
+var description = sync.OnceValues(protocoltest.New)
+
+// client is a WebSocket client. Its methods fail the test, also when the server sends
+// what the description of the protocol doesn't have, or grants such a request.
 type client struct {
 	net.Conn
-	t *testing.T
-	r *bufio.Reader
+	t      *testing.T
+	r      *bufio.Reader
+	frames *protocoltest.Connection
 }
 
 // frame is any message of the server's.
@@ -249,7 +256,11 @@ func (s *server) raw() *client {
 	}
 	s.t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(serverproc.Patience))
-	return &client{conn, s.t, bufio.NewReader(conn)}
+	protocol, err := description()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &client{conn, s.t, bufio.NewReader(conn), protocol.Connection()}
 }
 
 // dial makes the opening handshake, with pairs of header and value.
@@ -308,7 +319,11 @@ func text(payload string) string {
 	return string(ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(payload)))))
 }
 
-func (c *client) send(payload string) { c.t.Helper(); c.write(text(payload)) }
+func (c *client) send(payload string) {
+	c.t.Helper()
+	c.frames.Sent([]byte(payload))
+	c.write(text(payload))
+}
 
 func (c *client) read() (ws.OpCode, []byte) {
 	c.t.Helper()
@@ -319,6 +334,16 @@ func (c *client) read() (ws.OpCode, []byte) {
 	payload := make([]byte, h.Length) // the server under test declares it
 	if _, err := io.ReadFull(c.r, payload); err != nil {
 		c.t.Fatal("read:", err)
+	}
+	var err2 error
+	switch code, _ := ws.ParseCloseFrameData(payload); h.OpCode {
+	case ws.OpText:
+		err2 = c.frames.Received(payload)
+	case ws.OpClose:
+		err2 = c.frames.Closed(int(code))
+	}
+	if err2 != nil {
+		c.t.Error("not as the protocol is described:", err2)
 	}
 	return h.OpCode, payload
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"pushd/internal/protocol/protocoltest"
 	"pushd/internal/store/storetest"
 	"pushd/test/internal/serverproc"
 )
@@ -161,7 +162,12 @@ func (w *writer) session(address string) error {
 		return errGone
 	}
 	_ = response.Body.Close()
-	if _, err := call(conn, r, "robot", "Login", map[string]any{"UserId": w.user, "PlatId": "1"}); err != nil {
+	protocol, err := description()
+	if err != nil {
+		return err
+	}
+	frames := protocol.Connection()
+	if _, err := call(conn, r, frames, "robot", "Login", map[string]any{"UserId": w.user, "PlatId": "1"}); err != nil {
 		return err
 	}
 	for {
@@ -181,7 +187,7 @@ func (w *writer) session(address string) error {
 			w.ledger.again++
 			w.ledger.mu.Unlock()
 		}
-		reply, err := call(conn, r, "chat", "Send", map[string]any{"to": m.to, "type": "text", "text": m.clientID, "client_id": m.clientID})
+		reply, err := call(conn, r, frames, "chat", "Send", map[string]any{"to": m.to, "type": "text", "text": m.clientID, "client_id": m.clientID})
 		if err != nil {
 			return err
 		}
@@ -208,11 +214,12 @@ type chatReply struct {
 }
 
 // call sends a request and returns its reply; pushes in between are dropped.
-func call(conn net.Conn, r *bufio.Reader, module, action string, data any) (reply chatReply, err error) {
+func call(conn net.Conn, r *bufio.Reader, frames *protocoltest.Connection, module, action string, data any) (reply chatReply, err error) {
 	payload, err := json.Marshal(map[string]any{"Module": module, "Action": action, "Data": data})
 	if err != nil {
 		return reply, err
 	}
+	frames.Sent(payload)
 	if _, err := io.WriteString(conn, text(string(payload))); err != nil {
 		return reply, errGone
 	}
@@ -224,6 +231,9 @@ func call(conn net.Conn, r *bufio.Reader, module, action string, data any) (repl
 		payload := make([]byte, h.Length) // the server under test declares it
 		if _, err := io.ReadFull(r, payload); err != nil {
 			return reply, errGone
+		}
+		if err := frames.Received(payload); err != nil {
+			return reply, err
 		}
 		var envelope struct {
 			Code *int
