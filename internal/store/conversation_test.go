@@ -12,7 +12,7 @@ import (
 	"pushd/internal/store/storetest"
 )
 
-var engines = []storetest.Engine{storetest.SQLite, storetest.Postgres}
+var engines = storetest.Engines()
 
 // raw opens a store's database beside it.
 func raw(t testing.TB, url string) *sql.DB {
@@ -53,7 +53,8 @@ func say(t *testing.T, s *store.Store, from, conv, text string, time int64) chat
 	t.Helper()
 	lastID++
 	m, _, err := s.Append(t.Context(), chat.Draft{
-		ID: fmt.Sprintf("01SAID%020d", lastID), Conv: conv, From: from, Time: time, Body: chat.Body{Type: chat.TypeText, Text: text},
+		ID: fmt.Sprintf("01SAID%020d", lastID), Conv: conv, From: from, Time: time,
+		Body: chat.Body{Type: chat.TypeText, Text: text},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +88,7 @@ func TestBroadcasts(t *testing.T) {
 		}
 		say(t, s, "admin", chat.Everyone, "third", 30)
 		if n, err := s.Unread(ctx, "stranger"); err != nil || n != 1 {
-			t.Errorf("a stranger stays where he came in: unread %d, %v", n, err)
+			t.Errorf("a stranger stays where they came in: unread %d, %v", n, err)
 		}
 		if now, moved, err := s.SetRead(ctx, chat.Everyone, "early", 3); err != nil || !moved || now != 3 {
 			t.Errorf("read mark: %d, %v, %v", now, moved, err)
@@ -119,7 +120,10 @@ func TestGroups(t *testing.T) {
 		join("bob", 0)
 		join("carol", 0)
 		lastID++
-		mention := chat.Draft{ID: fmt.Sprintf("01SAID%020d", lastID), Conv: "g:G", From: "alice", Time: 10, Body: chat.Body{Type: chat.TypeText, Text: "all"}, Mention: []string{"*"}}
+		mention := chat.Draft{
+			ID: fmt.Sprintf("01SAID%020d", lastID), Conv: "g:G", From: "alice", Time: 10,
+			Body: chat.Body{Type: chat.TypeText, Text: "all"}, Mention: []string{"*"},
+		}
 		if _, _, err := s.Append(ctx, mention); err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +136,8 @@ func TestGroups(t *testing.T) {
 			mentioned bool
 		}{{"alice", 2, false}, {"bob", 1, false}, {"carol", 3, true}, {"late", 2, false}} {
 			h, err := s.Head(ctx, test.user, "g:G", 0)
-			if err != nil || h.Unread != test.unread || h.Mentioned != test.mentioned || h.Last == nil || h.Last.Text != "three" {
+			if err != nil || h.Unread != test.unread || h.Mentioned != test.mentioned || h.Last == nil ||
+				h.Last.Text != "three" {
 				t.Errorf("%s: %+v, %v", test.user, h, err)
 			}
 		}
@@ -148,7 +153,8 @@ func TestGroups(t *testing.T) {
 		}
 		first, next, total, err := s.Readers(ctx, "g:G", 3, false, 2, "")
 		second, end, _, err2 := s.Readers(ctx, "g:G", 3, false, 2, next)
-		if got := fmt.Sprint(first, second, total, end == ""); err != nil || err2 != nil || got != "[alice bob] [carol late] 4 true" {
+		if got := fmt.Sprint(first, second, total, end == ""); err != nil || err2 != nil ||
+			got != "[alice bob] [carol late] 4 true" {
 			t.Errorf("readers by pages: %s, %v, %v", got, err, err2)
 		}
 		if found, _, err := s.Search(ctx, "late", "all", "", 10, "", 0); err != nil || len(found) > 0 {
@@ -162,7 +168,10 @@ func TestGroups(t *testing.T) {
 		}
 		// A dismissed group leaves its conversation behind, and nobody can add to it.
 		execute(t, db, `DELETE FROM groups`)
-		_, _, err = s.Append(ctx, chat.Draft{ID: "x", Conv: "g:G", From: "bob", Time: 40, Body: chat.Body{Type: chat.TypeText}})
+		_, _, err = s.Append(ctx, chat.Draft{
+			ID: "x", Conv: "g:G", From: "bob", Time: 40,
+			Body: chat.Body{Type: chat.TypeText},
+		})
 		if e := codec.AsError(err); e == nil || e.Code != codec.CodeNotFound {
 			t.Errorf("send to a dismissed group: %v", err)
 		}
@@ -183,7 +192,8 @@ func TestNamesake(t *testing.T) {
 			t.Errorf("notices of another bob: %+v, %v", h, err)
 		}
 		say(t, s, "alice", "s:alice:bob", "to the second bob", 3)
-		if h, err := s.Head(ctx, "bob", "s:alice:bob", 0); err != nil || h.Unread != 1 || h.JoinSeq != 1 || h.Last.Text != "to the second bob" {
+		if h, err := s.Head(ctx, "bob", "s:alice:bob", 0); err != nil || h.Unread != 1 || h.JoinSeq != 1 ||
+			h.Last.Text != "to the second bob" {
 			t.Errorf("the second bob: %+v, %v", h, err)
 		}
 	})

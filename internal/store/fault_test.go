@@ -54,7 +54,10 @@ func openLogged(t *testing.T, url string) (*store.Store, *logged) {
 }
 
 func try(t *testing.T, s *store.Store, id string) error {
-	_, _, err := s.Append(t.Context(), chat.Draft{ID: id, Conv: "s:alice:bob", From: "alice", ClientID: id, Body: chat.Body{Type: chat.TypeText, Text: id}})
+	_, _, err := s.Append(t.Context(), chat.Draft{
+		ID: id, Conv: "s:alice:bob", From: "alice", ClientID: id,
+		Body: chat.Body{Type: chat.TypeText, Text: id},
+	})
 	return err
 }
 
@@ -113,7 +116,8 @@ func TestLocked(t *testing.T) {
 	}
 	recovers(t, s, "b")
 	whole(t, s, "a", "b")
-	if log.count("takes no writes") != 1 || log.count("takes writes again") != 1 || log.count("another program holds the file") != 1 {
+	if log.count("takes no writes") != 1 || log.count("takes writes again") != 1 ||
+		log.count("another program holds the file") != 1 {
 		t.Errorf("the log names the cause once: %s", log.b.String())
 	}
 }
@@ -136,7 +140,10 @@ func TestFull(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 20 {
 		wg.Go(func() {
-			d := chat.Draft{ID: fmt.Sprint("lost", n), Conv: "s:alice:bob", From: "alice", Body: chat.Body{Type: chat.TypeText, Text: large}}
+			d := chat.Draft{
+				ID: fmt.Sprint("lost", n), Conv: "s:alice:bob", From: "alice",
+				Body: chat.Body{Type: chat.TypeText, Text: large},
+			}
 			if _, _, err := s.Append(t.Context(), d); !unavailable(err) {
 				t.Errorf("send to a full disk: %v", err)
 			}
@@ -180,7 +187,10 @@ func lay(t *testing.T, address string) (*link, string) {
 	if config.Password != "" {
 		user = url.UserPassword(config.User, config.Password)
 	}
-	return l, (&url.URL{Scheme: "postgres", User: user, Host: l.at, Path: "/" + config.Database, RawQuery: "sslmode=disable"}).String()
+	return l, (&url.URL{
+		Scheme: "postgres", User: user, Host: l.at, Path: "/" + config.Database,
+		RawQuery: "sslmode=disable",
+	}).String()
 }
 
 func (l *link) mend() {
@@ -243,7 +253,10 @@ func TestGone(t *testing.T) {
 				default:
 				}
 				id := fmt.Sprintf("%d-%d", n, i)
-				m, _, err := s.Append(t.Context(), chat.Draft{ID: id, Conv: "s:alice:bob", From: "alice", ClientID: id, Body: chat.Body{Type: chat.TypeText, Text: id}})
+				m, _, err := s.Append(t.Context(), chat.Draft{
+					ID: id, Conv: "s:alice:bob", From: "alice", ClientID: id,
+					Body: chat.Body{Type: chat.TypeText, Text: id},
+				})
 				mu.Lock()
 				total++
 				if err == nil {

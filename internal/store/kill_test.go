@@ -121,7 +121,8 @@ func checkKilled(t *testing.T, s *store.Store, told map[string]string) {
 		for after, more := uint64(0), true; more; {
 			var page []chat.Message
 			var err error
-			if page, more, err = s.Page(t.Context(), "system", conv, chat.PageQuery{After: after, Forward: true, Limit: 1000}); err != nil {
+			if page, more, err = s.Page(t.Context(), "system", conv,
+				chat.PageQuery{After: after, Forward: true, Limit: 1000}); err != nil {
 				t.Fatal(err)
 			}
 			for _, m := range page {
@@ -140,7 +141,8 @@ func checkKilled(t *testing.T, s *store.Store, told map[string]string) {
 				delete(missing, m.ID)
 			}
 		}
-		if h, err := s.Head(t.Context(), "box"+fmt.Sprint(n), conv, 0); err != nil || h.Last == nil || h.Last.Seq != h.MaxSeq {
+		if h, err := s.Head(t.Context(), "box"+fmt.Sprint(n), conv, 0); err != nil || h.Last == nil ||
+			h.Last.Seq != h.MaxSeq {
 			t.Errorf("head of %s: %+v, %v", conv, h, err)
 		}
 	}

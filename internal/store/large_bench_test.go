@@ -39,7 +39,7 @@ func fill(b *testing.B, db *sql.DB) {
 }
 
 // BenchmarkLarge reads where there are 100,000 conversations of 20 messages: the
-// newest page of any one, and what a user with 200 of them asks for when he connects.
+// newest page of any one, and what a user with 200 of them asks for when they connect.
 func BenchmarkLarge(b *testing.B) {
 	for _, engine := range engines {
 		b.Run(string(engine), func(b *testing.B) {
@@ -59,7 +59,8 @@ func BenchmarkLarge(b *testing.B) {
 			}{
 				{"page", func() (int, error) {
 					i := rand.IntN(largeConvs)
-					page, _, err := s.Page(ctx, fmt.Sprintf("u%d", i%largeUsers), fmt.Sprintf("s:p%d:u%d", i, i%largeUsers), chat.PageQuery{Limit: largeEach})
+					page, _, err := s.Page(ctx, fmt.Sprintf("u%d", i%largeUsers), fmt.Sprintf("s:p%d:u%d", i, i%largeUsers),
+						chat.PageQuery{Limit: largeEach})
 					return len(page), err
 				}, largeEach},
 				{"moved-200", func() (int, error) {

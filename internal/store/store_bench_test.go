@@ -45,8 +45,8 @@ func report(b *testing.B, took []time.Duration, unit string) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkAppend is durable sends by so many senders at once, each of whom waits
-// for his answer. BenchmarkBare, its rival, inserts the same rows in batches of
+// BenchmarkAppend is durable sends by so many senders at once, each of which waits
+// for its answer. BenchmarkBare, its rival, inserts the same rows in batches of
 // that size and does nothing else.
 func BenchmarkAppend(b *testing.B) {
 	for _, engine := range engines {
@@ -108,7 +108,7 @@ func BenchmarkBare(b *testing.B) {
 	}
 }
 
-// bareConv is where a bare program keeps a conversation's place, as it asks nobody.
+// bareConv is where a bare program keeps a conversation's place, as it asks no database.
 type bareConv struct{ number, seq int64 }
 
 func bareConvs(b *testing.B, db *sql.DB) map[string]*bareConv {

@@ -7,6 +7,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"pushd/internal/account"
+	"pushd/internal/chat"
+	"pushd/internal/offline"
 	"pushd/internal/store"
 	"pushd/internal/store/storetest"
 )
@@ -25,44 +28,41 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// suites are what every engine has to pass.
-var suites = []struct {
-	name string
-	run  func(*testing.T, *store.Store)
-}{
-	{"users", storetest.Users},
-	{"external users", storetest.ExternalUsers},
-	{"user pages", storetest.UserPages},
-	{"deleted users", storetest.DeletedUsers},
-	{"inherited groups", storetest.InheritedGroups},
-	{"grants", storetest.Grants},
-	{"rotation", storetest.Rotation},
-	{"revocations", storetest.Revocations},
-	{"revocation order", storetest.RevocationOrder},
-	{"Groups", storetest.Groups},
-	{"GroupLists", storetest.GroupLists},
-	{"Members", storetest.Members},
-	{"JoinRequests", storetest.JoinRequests},
-	{"LargeGroup", storetest.LargeGroup},
-	{"MembersRead", storetest.MembersRead},
-	{"Friends", storetest.Friends},
-	{"FriendsTogether", storetest.FriendsTogether},
-	{"FriendLists", storetest.FriendLists},
-	{"push tokens", storetest.PushTokens},
-	{"Files", storetest.Files},
-	{"Append", storetest.Append},
-	{"Together", storetest.Together},
-	{"Pages", storetest.Pages},
-	{"Changes", storetest.Changes},
-	{"Expiry", storetest.Expiry},
-	{"Heads", storetest.Heads},
-	{"Moved", storetest.Moved},
-	{"Marks", storetest.Marks},
-	{"Search", storetest.Search},
+// onEngines runs a suite on each engine; open makes an empty database.
+func onEngines(t *testing.T, suite func(t *testing.T, open func(t *testing.T) *store.Store)) {
+	for _, engine := range storetest.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			suite(t, func(t *testing.T) *store.Store { return storetest.Open(t, engine) })
+		})
+	}
 }
 
-func TestSuites(t *testing.T) {
-	for _, suite := range suites {
-		t.Run(suite.name, func(t *testing.T) { storetest.Each(t, suite.run) })
-	}
+func TestChat(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *store.Store) {
+		storetest.Chat(t, func(t *testing.T) chat.Store { return open(t) })
+	})
+}
+
+func TestAccounts(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *store.Store) {
+		storetest.Accounts(t, func(t *testing.T) account.Store { return open(t) })
+	})
+}
+
+func TestFiles(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *store.Store) {
+		storetest.Files(t, func(t *testing.T) storetest.FileSetup { return storetest.FileSetupOf(open(t)) })
+	})
+}
+
+func TestPushTokens(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *store.Store) {
+		storetest.PushTokens(t, func(t *testing.T) offline.Tokens { return open(t) })
+	})
+}
+
+func TestDeletions(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *store.Store) {
+		storetest.Deletions(t, func(t *testing.T) storetest.Everything { return open(t) })
+	})
 }

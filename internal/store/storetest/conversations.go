@@ -7,11 +7,10 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
-	"pushd/internal/store"
 )
 
-// Heads is what chat.Conversations promises of Head, Heads, Moved and Unread.
-func Heads(t *testing.T, s *store.Store) {
+// heads is what chat.Conversations promises of Head, Heads, Moved and Unread.
+func heads(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	send(t, s, draft("bob", "s:alice:bob", "one", 1))
 	send(t, s, draft("bob", "s:alice:bob", "two", 2))
@@ -42,7 +41,10 @@ func Heads(t *testing.T, s *store.Store) {
 			cursor = next
 		}
 	}
-	want := []string{"s:alice:dave 1/1 you!", "n:alice 1/1 a notice", "s:alice:carol 1/1 from carol", "s:alice:bob 2/2 two"}
+	want := []string{
+		"s:alice:dave 1/1 you!", "n:alice 1/1 a notice", "s:alice:carol 1/1 from carol",
+		"s:alice:bob 2/2 two",
+	}
 	for _, limit := range []int{1, 2, 3, 50} {
 		if got := list("alice", limit); !slices.Equal(got, want) {
 			t.Errorf("heads by %d: %q, want %q", limit, got, want)
@@ -88,7 +90,8 @@ func Heads(t *testing.T, s *store.Store) {
 	_, err = s.Head(ctx, "eve", "s:alice:bob", start)
 	wantCode(t, "head of a conversation of others", err, codec.CodeNotFound)
 	for _, conv := range []string{"n:bob", chat.Everyone} {
-		if h, err := s.Head(ctx, "bob", conv, start); err != nil || h.MaxSeq != 0 || h.Unread != 0 || h.Conv != conv || h.Last != nil {
+		if h, err := s.Head(ctx, "bob", conv, start); err != nil || h.MaxSeq != 0 || h.Unread != 0 || h.Conv != conv ||
+			h.Last != nil {
 			t.Errorf("head of %s before there is anything: %+v, %v", conv, h, err)
 		}
 	}
@@ -106,12 +109,12 @@ func Heads(t *testing.T, s *store.Store) {
 	}
 }
 
-// Moved is what chat.Conversations promises of Moved.
-func Moved(t *testing.T, s *store.Store) {
+// moved is what chat.Conversations promises of Moved.
+func moved(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	var first chat.Message
 	for i, peer := range []string{"bob", "carol", "dave", "Zoe", "émile"} {
-		m := send(t, s, draft(peer, "s:alice:"+peer, "hi", int64(i)))
+		m := send(t, s, draft(peer, "s:Alice:"+peer, "hi", int64(i)))
 		if i == 0 {
 			first = m
 		}
@@ -119,12 +122,12 @@ func Moved(t *testing.T, s *store.Store) {
 	moved := func(known map[string]chat.Mark, limit int) (all []string) {
 		t.Helper()
 		for after, pages := "", 0; ; pages++ {
-			page, next, err := s.Moved(ctx, "alice", known, after, limit)
+			page, next, err := s.Moved(ctx, "Alice", known, after, limit)
 			if err != nil || pages > 20 || page == nil || len(page) > limit {
 				t.Fatalf("moved: %v, %v", page, err)
 			}
 			for _, h := range page {
-				all = append(all, h.Conv[len("s:alice:"):])
+				all = append(all, h.Conv[len("s:Alice:"):])
 				if h.MaxSeq != 1 || h.Unread != 1 || h.Last != nil {
 					t.Errorf("moved: %+v", h)
 				}
@@ -138,7 +141,10 @@ func Moved(t *testing.T, s *store.Store) {
 	if got, want := moved(nil, 2), []string{"Zoe", "bob", "carol", "dave", "émile"}; !slices.Equal(got, want) {
 		t.Errorf("all: %q, want %q", got, want)
 	}
-	known := map[string]chat.Mark{"s:alice:bob": {Seq: 1}, "s:alice:carol": {Seq: 0}, "s:alice:dave": {Seq: 7}, "s:alice:Zoe": {Seq: 1}, "s:alice:émile": {Seq: 1}}
+	known := map[string]chat.Mark{
+		"s:Alice:bob": {Seq: 1}, "s:Alice:carol": {Seq: 0}, "s:Alice:dave": {Seq: 7},
+		"s:Alice:Zoe": {Seq: 1}, "s:Alice:émile": {Seq: 1},
+	}
 	if got, want := moved(known, 2), []string{"carol", "dave"}; !slices.Equal(got, want) {
 		t.Errorf("elsewhere than known: %q, want %q", got, want)
 	}
@@ -150,8 +156,8 @@ func Moved(t *testing.T, s *store.Store) {
 	}
 }
 
-// Marks is what chat.Conversations promises of Member, SetRead, SetDelivered and Readers.
-func Marks(t *testing.T, s *store.Store) {
+// marks is what chat.Conversations promises of Member, SetRead, SetDelivered and Readers.
+func marks(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	const conv = "s:alice:bob"
 	for i := range 5 {
@@ -169,8 +175,12 @@ func Marks(t *testing.T, s *store.Store) {
 		device   string
 		seq, now uint64
 		moved    bool
-	}{{"phone", 2, 2, true}, {"phone", 1, 2, false}, {"web", 1, 1, true}, {"web", 1<<64 - 1, 5, true}, {"phone", 3, 3, true}} {
-		if now, moved, err := s.SetDelivered(ctx, conv, "bob", test.device, test.seq); err != nil || now != test.now || moved != test.moved {
+	}{{"phone", 2, 2, true}, {"phone", 1, 2, false}, {"web", 1, 1, true}, {"web", 1<<64 - 1, 5, true}, {
+		"phone", 3, 3,
+		true,
+	}} {
+		if now, moved, err := s.SetDelivered(ctx, conv, "bob", test.device, test.seq); err != nil || now != test.now ||
+			moved != test.moved {
 			t.Errorf("delivered to %s %d: %d, %v, %v", test.device, test.seq, now, moved, err)
 		}
 	}
@@ -184,7 +194,8 @@ func Marks(t *testing.T, s *store.Store) {
 			t.Fatalf("%s: %d, %v, %v", name, now, moved, err)
 		}
 	}
-	if m, err := s.Member(ctx, conv, "bob"); err != nil || m.User != "bob" || m.ReadSeq != 5 || m.JoinSeq != 0 || m.Role != chat.RoleMember {
+	if m, err := s.Member(ctx, conv, "bob"); err != nil || m.User != "bob" || m.ReadSeq != 5 || m.JoinSeq != 0 ||
+		m.Role != chat.RoleMember {
 		t.Errorf("member: %+v, %v", m, err)
 	}
 	_, err = s.Member(ctx, conv, "eve")
@@ -211,8 +222,8 @@ func Marks(t *testing.T, s *store.Store) {
 	wantCode(t, "a cursor that is none", err, codec.CodeMalformed)
 }
 
-// Search is what chat.Messages promises of it.
-func Search(t *testing.T, s *store.Store) {
+// search is what chat.Messages promises of it.
+func search(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	say := func(from, conv, words string, time int64) chat.Message {
 		return send(t, s, draft(from, conv, words, time))

@@ -10,14 +10,21 @@ import (
 	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/files"
-	"pushd/internal/store"
 )
+
+// FileSetup is a files.Store and what its cases need around it.
+type FileSetup struct {
+	Store files.Store
+	// MakeGroup makes a group of these users, whose conversation is g: and its id.
+	MakeGroup func(t *testing.T, id string, members ...string)
+}
 
 // fileBench is a store and what makes files for it.
 type fileBench struct {
 	*testing.T
-	s *store.Store
-	n int
+	s         files.Store
+	makeGroup func(t *testing.T, id string, members ...string)
+	n         int
 }
 
 func (b *fileBench) code(what string, err error, want int) {
@@ -35,7 +42,10 @@ func (b *fileBench) code(what string, err error, want int) {
 func (b *fileBench) create(owner string, size int64) files.File {
 	b.Helper()
 	b.n++
-	f := files.File{ID: fmt.Sprintf("01JFILE%019d", b.n), Owner: owner, Name: "naïve \"name\".png", Type: "image/png", Size: size, Created: int64(1000 * b.n)}
+	f := files.File{
+		ID: fmt.Sprintf("01JFILE%019d", b.n), Owner: owner, Name: "naïve \"name\".png", Type: "image/png",
+		Size: size, Created: int64(1000 * b.n),
+	}
 	b.code("create", b.s.CreateFile(b.Context(), f, 1000), 0)
 	return f
 }
@@ -61,21 +71,22 @@ func (b *fileBench) may(id, user string, want bool) {
 	}
 }
 
-// Files is the test of the queries about files. Its cases share the database, so
-// each has users and ids of its own.
-func Files(t *testing.T, s *store.Store) {
-	for i, c := range []struct {
+// Files is the suite of files.Store: open gives each case an empty store.
+func Files(t *testing.T, open func(t *testing.T) FileSetup) {
+	for _, c := range []struct {
 		name string
 		run  func(*fileBench)
 	}{
-		{"what is loose is condemned", staleFiles}, // the oldest
 		{"an upload from first to last", uploadedFile},
 		{"a quota holds against many at once", quotaOfFiles},
 		{"who may read", readableFiles},
 		{"lists come in pages", listedFiles},
-		{"a deleted user's files", disownedFiles},
+		{"what is loose is condemned", staleFiles},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(&fileBench{T: t, s: s, n: 1000 * i}) })
+		t.Run(c.name, func(t *testing.T) {
+			setup := open(t)
+			c.run(&fileBench{T: t, s: setup.Store, makeGroup: setup.MakeGroup})
+		})
 	}
 }
 
@@ -107,7 +118,8 @@ func uploadedFile(b *fileBench) {
 	if links, err := b.s.FileLinks(ctx, f.ID, 10); err != nil || !slices.Equal(links, []string{"g:a", "g:x"}) {
 		b.Fatalf("links %v (%v)", links, err)
 	}
-	b.code("attach one of two that isn't there", b.s.AttachFiles(ctx, []string{f.ID, "01JNONE0000000000000000000"}, "g:y"), codec.CodeNotFound)
+	b.code("attach one of two that isn't there", b.s.AttachFiles(ctx, []string{f.ID, "01JNONE0000000000000000000"},
+		"g:y"), codec.CodeNotFound)
 	if links, _ := b.s.FileLinks(ctx, f.ID, 10); len(links) != 2 {
 		b.Fatalf("an attach that failed left %v", links)
 	}
@@ -128,12 +140,18 @@ func uploadedFile(b *fileBench) {
 }
 
 func quotaOfFiles(b *fileBench) {
-	b.code("more than the quota alone", b.s.CreateFile(b.Context(), files.File{ID: "01JQUOTA000000000000000000", Owner: "q-ada", Size: 1001}, 1000), codec.CodeTooMany)
+	b.code("more than the quota alone", b.s.CreateFile(b.Context(), files.File{
+		ID:    "01JQUOTA000000000000000000",
+		Owner: "q-ada", Size: 1001,
+	}, 1000), codec.CodeTooMany)
 	var wg sync.WaitGroup
 	errs := make([]error, 20)
 	for i := range errs {
 		wg.Go(func() {
-			f := files.File{ID: fmt.Sprintf("01JQUOTA00000000000000%04d", i), Owner: "q-ada", Name: "x.txt", Type: "text/plain", Size: 100, Created: 1 << 40}
+			f := files.File{
+				ID: fmt.Sprintf("01JQUOTA00000000000000%04d", i), Owner: "q-ada", Name: "x.txt",
+				Type: "text/plain", Size: 100, Created: 1 << 40,
+			}
 			errs[i] = b.s.CreateFile(context.WithoutCancel(b.Context()), f, 1000)
 		})
 	}
@@ -154,7 +172,7 @@ func quotaOfFiles(b *fileBench) {
 
 func readableFiles(b *fileBench) {
 	ctx := b.Context()
-	b.conversation("f-readers", "r-ada", "r-bob")
+	b.makeGroup(b.T, "f-readers", "r-ada", "r-bob")
 	f := b.finish(b.create("r-ada", 10), "")
 	b.may(f.ID, "r-ada", true)
 	b.may(f.ID, "r-bob", false)
@@ -203,7 +221,8 @@ func listedFiles(b *fileBench) {
 	}
 	_, _, _, err := b.s.FilesOf(b.Context(), "l-ada", 2, "nonsense")
 	b.code("a cursor that doesn't parse", err, codec.CodeMalformed)
-	if page, next, used, err := b.s.FilesOf(b.Context(), "l-nobody", 2, ""); err != nil || len(page) != 0 || next != "" || used != 0 {
+	if page, next, used, err := b.s.FilesOf(b.Context(), "l-nobody", 2, ""); err != nil || len(page) != 0 ||
+		next != "" || used != 0 {
 		b.Fatalf("nobody has %v, %d used (%v)", page, used, err)
 	}
 }
@@ -237,30 +256,4 @@ func staleFiles(b *fileBench) {
 		b.Fatalf("a file that was sent and then deleted: %v (%v)", ids, err)
 	}
 	b.code("forget", b.s.ForgetFile(ctx, sent.ID), 0)
-}
-
-func disownedFiles(b *fileBench) {
-	ctx := b.Context()
-	b.code("make a user", b.s.EnsureUsers(ctx, []string{"d-ada"}, 1), 0)
-	b.conversation("f-left", "d-bob")
-	f := b.finish(b.create("d-ada", 10), "")
-	b.code("attach", b.s.AttachFiles(ctx, []string{f.ID}, "g:f-left"), 0)
-	b.code("delete the user", b.s.DeleteUser(ctx, "d-ada"), 0)
-	if got, err := b.s.File(ctx, f.ID); err != nil || got.Owner != "" {
-		b.Fatalf("it still belongs to %q (%v)", got.Owner, err)
-	}
-	b.may(f.ID, "d-bob", true)
-	b.used("d-ada", 0)
-	b.code("condemn", b.s.CondemnFile(ctx, f.ID), 0)
-	b.code("forget", b.s.ForgetFile(ctx, f.ID), 0)
-	b.used("d-ada", 0)
-}
-
-// conversation makes a group's.
-func (b *fileBench) conversation(group string, members ...string) {
-	b.Helper()
-	g := chat.GroupInfo{ID: group, Join: chat.JoinOpen, Limit: 10, Created: 1}
-	if _, err := b.s.CreateGroup(b.Context(), g, members, 0, 0); err != nil {
-		b.Fatal(err)
-	}
 }

@@ -8,11 +8,10 @@ import (
 	"testing"
 
 	"pushd/internal/chat"
-	"pushd/internal/store"
 )
 
-// Friends tests requests, answers, blocks and lists.
-func Friends(t *testing.T, s *store.Store) {
+// friends tests requests, answers, blocks and lists.
+func friends(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	none := chat.FriendBounds{}
 	relation := func(user, other string, want chat.Friend) {
@@ -88,8 +87,8 @@ func Friends(t *testing.T, s *store.Store) {
 	relation("carol", "bob", chat.Friend{})
 }
 
-// FriendLists tests pages of friends and the bounds on them.
-func FriendLists(t *testing.T, s *store.Store) {
+// friendLists tests pages of friends and the bounds on them.
+func friendLists(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	none := chat.FriendBounds{}
 	for i, other := range []string{"anna", "bert", "cleo", "dora", "emil"} {
@@ -168,9 +167,9 @@ func FriendLists(t *testing.T, s *store.Store) {
 	}
 }
 
-// FriendsTogether tests that two who change their mind at once don't get in each other's
+// friendsTogether tests that two who change their mind at once don't get in each other's
 // way: rows come and go under their hands.
-func FriendsTogether(t *testing.T, s *store.Store) {
+func friendsTogether(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	var wg sync.WaitGroup
 	for i := range 8 {

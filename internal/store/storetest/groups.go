@@ -8,15 +8,17 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
-	"pushd/internal/store"
 )
 
 func team(owner string) chat.GroupInfo {
-	return chat.GroupInfo{ID: "team", Name: "The team", Notice: "read this", Avatar: "https://a.example/x.png", Owner: owner, Join: chat.JoinApproval, Limit: 5, Created: 1000}
+	return chat.GroupInfo{
+		ID: "team", Name: "The team", Notice: "read this", Avatar: "https://a.example/x.png",
+		Owner: owner, Join: chat.JoinApproval, Limit: 5, Created: 1000,
+	}
 }
 
-// Groups tests what a group is, and who may own how many.
-func Groups(t *testing.T, s *store.Store) {
+// groups tests what a group is, and who may own how many.
+func groups(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	made := must(s.CreateGroup(ctx, team("olga"), []string{"mike", "mia", "mike", "olga"}, 1, 9))(t)
 	want := team("olga")
@@ -52,7 +54,10 @@ func Groups(t *testing.T, s *store.Store) {
 
 	name, muted, limit := "Another", true, 3
 	want.Name, want.Muted, want.Limit = name, muted, limit
-	if got := must(s.ChangeGroup(ctx, "team", chat.GroupChange{Name: &name, Muted: &muted, Limit: &limit}))(t); got != want {
+	if got := must(s.ChangeGroup(ctx, "team", chat.GroupChange{
+		Name: &name, Muted: &muted,
+		Limit: &limit,
+	}))(t); got != want {
 		t.Errorf("changed %+v, want %+v", got, want)
 	}
 	limit = 2
@@ -75,8 +80,8 @@ func Groups(t *testing.T, s *store.Store) {
 	wantNames(t, must(s.MemberIDs(ctx, "team"))(t))
 }
 
-// GroupLists tests pages of groups.
-func GroupLists(t *testing.T, s *store.Store) {
+// groupLists tests pages of groups.
+func groupLists(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	for i := range 5 {
 		g := team("")
@@ -98,8 +103,10 @@ func GroupLists(t *testing.T, s *store.Store) {
 		}
 		return all
 	}
-	wantNames(t, ids(func(c string) ([]chat.GroupInfo, string, error) { return s.ListGroups(ctx, 2, c) }), "g0 g:g0", "g1 g:g1", "g2 g:g2", "g3 g:g3", "g4 g:g4")
-	wantNames(t, ids(func(c string) ([]chat.GroupInfo, string, error) { return s.GroupsOf(ctx, "even", 2, c) }), "g0 g:g0", "g2 g:g2", "g4 g:g4")
+	wantNames(t, ids(func(c string) ([]chat.GroupInfo, string, error) { return s.ListGroups(ctx, 2, c) }), "g0 g:g0",
+		"g1 g:g1", "g2 g:g2", "g3 g:g3", "g4 g:g4")
+	wantNames(t, ids(func(c string) ([]chat.GroupInfo, string, error) { return s.GroupsOf(ctx, "even", 2, c) }),
+		"g0 g:g0", "g2 g:g2", "g4 g:g4")
 	if page, next, err := s.GroupsOf(ctx, "nobody", 2, ""); page == nil || len(page) > 0 || next != "" || err != nil {
 		t.Errorf("nobody's groups: %v %q %v", page, next, err)
 	}
@@ -111,8 +118,8 @@ func GroupLists(t *testing.T, s *store.Store) {
 	}
 }
 
-// Members tests who comes into a group and goes, and what they may become.
-func Members(t *testing.T, s *store.Store) {
+// members tests who comes into a group and goes, and what they may become.
+func members(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	must(s.CreateGroup(ctx, team("olga"), []string{"mia"}, 0, 0))(t)
 	count := func(want int) {
@@ -170,7 +177,8 @@ func Members(t *testing.T, s *store.Store) {
 	_, err = s.RemoveMembers(ctx, "none", []string{"mia"}, chat.RoleOwner)
 	wantError(t, err, 404, "")
 	count(4)
-	wantNames(t, must(s.RemoveMembers(ctx, "team", []string{"mia", "nobody", "adam", "mia"}, chat.RoleOwner))(t), "adam", "mia")
+	wantNames(t, must(s.RemoveMembers(ctx, "team", []string{"mia", "nobody", "adam", "mia"}, chat.RoleOwner))(t),
+		"adam", "mia")
 	wantNames(t, must(s.MemberIDs(ctx, "team"))(t), "mike", "olga")
 	count(2)
 
@@ -198,8 +206,8 @@ func Members(t *testing.T, s *store.Store) {
 	count(3)
 }
 
-// JoinRequests tests who waits for an answer.
-func JoinRequests(t *testing.T, s *store.Store) {
+// joinRequests tests who waits for an answer.
+func joinRequests(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	must(s.CreateGroup(ctx, team("olga"), nil, 0, 0))(t)
 	ask := func(user, text string) (bool, error) {
@@ -259,9 +267,9 @@ func JoinRequests(t *testing.T, s *store.Store) {
 	answer("zoe", true, false, false)
 }
 
-// LargeGroup tests that thousands come in at once, and that those who come one
+// largeGroup tests that thousands come in at once, and that those who come one
 // by one, all at the same time, are never more than the limit.
-func LargeGroup(t *testing.T, s *store.Store) {
+func largeGroup(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	users := make([]string, 10_000)
 	for i := range users {
@@ -305,9 +313,9 @@ func LargeGroup(t *testing.T, s *store.Store) {
 	}
 }
 
-// MembersRead tests what members can read: what came after they did, and nothing
+// membersRead tests what members can read: what came after they did, and nothing
 // once they are out.
-func MembersRead(t *testing.T, s *store.Store) {
+func membersRead(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	must(s.CreateGroup(ctx, team("olga"), []string{"mia"}, 0, 0))(t)
 	send(t, s, draft("olga", "g:team", "one", 1))

@@ -12,7 +12,6 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
-	"pushd/internal/store"
 )
 
 // start is when the tests' first message is sent, in Unix milliseconds.
@@ -38,7 +37,7 @@ func draft(from, conv, s string, time int64) chat.Draft {
 	return chat.Draft{ID: newID(), Conv: conv, From: from, Body: text(s), Time: start + time}
 }
 
-func send(t *testing.T, s *store.Store, d chat.Draft) chat.Message {
+func send(t *testing.T, s chat.Store, d chat.Draft) chat.Message {
 	t.Helper()
 	m, duplicate, err := s.Append(t.Context(), d)
 	if err != nil || duplicate {
@@ -79,13 +78,14 @@ func said(page []chat.Message) string {
 	return strings.Join(parts, ", ")
 }
 
-// Append is what chat.Messages promises of Append.
-func Append(t *testing.T, s *store.Store) {
+// appends is what chat.Messages promises of Append.
+func appends(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	d := draft("alice", "s:alice:bob", "hi", 0)
 	d.ClientID, d.Mention, d.OneDevice, d.Expires = "c-1", []string{"bob"}, true, start+1000
 	first := send(t, s, d)
-	if first.Seq != 1 || first.ID != d.ID || first.ClientID != "c-1" || first.Text != "hi" || first.Time != start || first.Conv != d.Conv {
+	if first.Seq != 1 || first.ID != d.ID || first.ClientID != "c-1" || first.Text != "hi" || first.Time != start ||
+		first.Conv != d.Conv {
 		t.Errorf("first message: %+v", first)
 	}
 
@@ -96,7 +96,7 @@ func Append(t *testing.T, s *store.Store) {
 	if err != nil || !duplicate || m.ID != first.ID || m.Seq != 1 || m.Text != "hi" || m.ClientID != "c-1" {
 		t.Errorf("the same client_id: %+v, duplicate %v, %v", m, duplicate, err)
 	}
-	// Somebody else's client_id is his own affair.
+	// Another user's client_id is their own affair.
 	other := draft("bob", "s:alice:bob", "hello", 1)
 	other.ClientID = "c-1"
 	if m := send(t, s, other); m.Seq != 2 {
@@ -104,7 +104,8 @@ func Append(t *testing.T, s *store.Store) {
 	}
 
 	full := chat.Body{
-		Type: chat.TypeCustom, Text: "τ <&> \u2028 \x00", URL: "https://x/y", Name: "n", Size: 1 << 40, Width: 1, Height: 2, Duration: 3, Thumb: "t",
+		Type: chat.TypeCustom, Text: "τ <&> \u2028 \x00", URL: "https://x/y",
+		Name: "n", Size: 1 << 40, Width: 1, Height: 2, Duration: 3, Thumb: "t",
 		Data: []byte(`{"a":[1,2.5,null,"<\u0000>"]}`),
 	}
 	d = chat.Draft{ID: newID(), Conv: "s:alice:bob", From: "alice", Body: full, Time: start + 2}
@@ -147,9 +148,9 @@ func Append(t *testing.T, s *store.Store) {
 	wantCode(t, "a caller who is gone", err, codec.CodeUnavailable)
 }
 
-// Together sends from many at once: every message has a seq of its own, the seqs
+// appendsTogether sends from many at once: every message has a seq of its own, the seqs
 // of each conversation have no hole, and duplicates take none.
-func Together(t *testing.T, s *store.Store) {
+func appendsTogether(t *testing.T, s chat.Store) {
 	const senders, each, convs = 40, 25, 5
 	type key struct {
 		conv string
@@ -209,8 +210,8 @@ func Together(t *testing.T, s *store.Store) {
 	}
 }
 
-// Pages is what chat.Messages promises of Page and Message.
-func Pages(t *testing.T, s *store.Store) {
+// pages is what chat.Messages promises of Page and Message.
+func pages(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	const conv = "s:alice:bob"
 	var sent []chat.Message
@@ -257,7 +258,8 @@ func Pages(t *testing.T, s *store.Store) {
 			t.Errorf("%s: %q, more %v, %v; want %q, more %v", test.name, said(page), more, err, test.want, test.more)
 		}
 		for _, m := range page {
-			if (m.Type == chat.TypeGone || m.Type == chat.TypeRecalled) && (m.Text != "" || m.ID == "" || m.From != "alice" || m.Conv != conv) {
+			if (m.Type == chat.TypeGone || m.Type == chat.TypeRecalled) &&
+				(m.Text != "" || m.ID == "" || m.From != "alice" || m.Conv != conv) {
 				t.Errorf("%s: tombstone %+v", test.name, m)
 			}
 			if (m.ClientID != "") != (test.reader == "alice" && m.Seq == 1) {
@@ -267,7 +269,8 @@ func Pages(t *testing.T, s *store.Store) {
 	}
 	_, _, err := s.Page(ctx, "alice", "s:alice:carol", chat.PageQuery{Limit: 1})
 	wantCode(t, "page of no conversation", err, codec.CodeNotFound)
-	if page, more, err := s.Page(ctx, "alice", chat.Everyone, chat.PageQuery{Limit: 1}); err != nil || more || page == nil || len(page) > 0 {
+	if page, more, err := s.Page(ctx, "alice", chat.Everyone, chat.PageQuery{Limit: 1}); err != nil || more ||
+		page == nil || len(page) > 0 {
 		t.Errorf("broadcasts before there are any: %v, %v, %v", page, more, err)
 	}
 
@@ -281,8 +284,8 @@ func Pages(t *testing.T, s *store.Store) {
 	wantCode(t, "message that isn't there", err, codec.CodeNotFound)
 }
 
-// Changes is what chat.Messages promises of Recall, Edit, Versions, React and Changed.
-func Changes(t *testing.T, s *store.Store) {
+// changes is what chat.Messages promises of Recall, Edit, Versions, React and Changed.
+func changes(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	const conv = "s:alice:bob"
 	var sent []chat.Message
@@ -293,14 +296,16 @@ func Changes(t *testing.T, s *store.Store) {
 		sent = append(sent, send(t, s, d))
 	}
 	m, rev, err := s.Edit(ctx, sent[0].ID, text("better"), []string{"*"}, start+10)
-	if err != nil || rev != 1 || m.Text != "better" || m.Edited != start+10 || m.Rev != 1 || m.ClientID != "" || !slices.Equal(m.Mention, []string{"*"}) {
+	if err != nil || rev != 1 || m.Text != "better" || m.Edited != start+10 || m.Rev != 1 || m.ClientID != "" ||
+		!slices.Equal(m.Mention, []string{"*"}) {
 		t.Errorf("edit: %+v, rev %d, %v", m, rev, err)
 	}
 	if _, rev, err = s.Edit(ctx, sent[0].ID, text("best"), nil, start+20); err != nil || rev != 2 {
 		t.Errorf("edit again: rev %d, %v", rev, err)
 	}
 	versions, err := s.Versions(ctx, sent[0].ID)
-	if err != nil || len(versions) != 2 || versions[0].Text != "word1" || versions[0].Time != start+10 || versions[1].Text != "better" || versions[1].Time != start+20 {
+	if err != nil || len(versions) != 2 || versions[0].Text != "word1" || versions[0].Time != start+10 ||
+		versions[1].Text != "better" || versions[1].Time != start+20 {
 		t.Errorf("versions: %+v, %v", versions, err)
 	}
 	if versions, err := s.Versions(ctx, sent[1].ID); err != nil || versions == nil || len(versions) != 0 {
@@ -309,7 +314,8 @@ func Changes(t *testing.T, s *store.Store) {
 	_, err = s.Versions(ctx, "nosuch")
 	wantCode(t, "versions of nothing", err, codec.CodeNotFound)
 
-	if m, rev, err = s.Recall(ctx, sent[1].ID, start+30); err != nil || rev != 3 || m.Type != chat.TypeRecalled || m.Text != "" || m.Mention != nil {
+	if m, rev, err = s.Recall(ctx, sent[1].ID, start+30); err != nil || rev != 3 || m.Type != chat.TypeRecalled ||
+		m.Text != "" || m.Mention != nil {
 		t.Errorf("recall: %+v, rev %d, %v", m, rev, err)
 	}
 	_, _, err = s.Recall(ctx, sent[1].ID, start+31)
@@ -381,8 +387,8 @@ func Changes(t *testing.T, s *store.Store) {
 	wantCode(t, "too many edits", err, codec.CodeTooMany)
 }
 
-// Expiry is what chat.Messages promises of Expire.
-func Expiry(t *testing.T, s *store.Store) {
+// expiry is what chat.Messages promises of Expire.
+func expiry(t *testing.T, s chat.Store) {
 	ctx := t.Context()
 	const conv = "s:alice:bob"
 	var ephemeral chat.Message

@@ -1,7 +1,8 @@
-// Package storetest is the suite that a store has to pass on each engine, and
-// what opens databases for it and for the tests of others. A test of queries is a
-// function here, func Users(t *testing.T, s *store.Store), listed once in
-// store_test.go, which runs it on every engine with a database of its own.
+// Package storetest is the suites of the ports that a store has, one for each service:
+// Chat, Accounts, Files, PushTokens, and Deletions between them. They are written
+// against the ports and run on the real store with each engine and on every fake of a
+// port; a new case is a line in suites.go. The package also opens databases, for the
+// tests of others.
 package storetest
 
 import (
@@ -23,14 +24,7 @@ const (
 )
 
 // Engines are all of them.
-var engines = [...]Engine{SQLite, Postgres}
-
-// Each runs a test on every engine, each time with an empty database.
-func Each(t *testing.T, f func(t *testing.T, s *store.Store)) {
-	for _, engine := range engines {
-		t.Run(string(engine), func(t *testing.T) { f(t, Open(t, engine)) })
-	}
-}
+func Engines() []Engine { return []Engine{SQLite, Postgres} }
 
 // Open makes an empty database, which goes when the test ends.
 func Open(tb testing.TB, engine Engine) *store.Store {

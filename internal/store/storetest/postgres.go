@@ -22,7 +22,8 @@ import (
 )
 
 // cure ends every message about a server that can't be had.
-const cure = "install PostgreSQL (scripts/test-deps.sh does) or name a server whose databases may be made and dropped: PUSHD_TEST_POSTGRES=postgres://…"
+const cure = "install PostgreSQL (scripts/test-deps.sh does) or name a server " +
+	"whose databases may be made and dropped: PUSHD_TEST_POSTGRES=postgres://…"
 
 // server is the one PostgreSQL of this process.
 var server struct {
@@ -128,7 +129,10 @@ func startLocked() (err error) {
 		server.process = nil
 		return err
 	}
-	server.url = (&url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres", RawQuery: url.Values{"host": {server.dir}}.Encode()}).String()
+	server.url = (&url.URL{
+		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
+		RawQuery: url.Values{"host": {server.dir}}.Encode(),
+	}).String()
 	if err := answers(server.url); err != nil {
 		said, _ := os.ReadFile(log.Name())
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(said))
@@ -157,7 +161,7 @@ func binaries() (string, error) {
 }
 
 // servant is who runs the server: PostgreSQL refuses root, so that under root
-// it is the user that its package makes, to whom the directory is given. The
+// it is the user that its package makes, which is given the directory. The
 // server ends with this process, however that ends.
 func servant(dir string) (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}

@@ -6,11 +6,10 @@ import (
 	"testing"
 
 	"pushd/internal/offline"
-	"pushd/internal/store"
 )
 
-// PushTokens is the suite of offline.Tokens.
-func PushTokens(t *testing.T, s *store.Store) {
+// pushTokens is one phone after the other, of several users.
+func pushTokens(t *testing.T, s offline.Tokens) {
 	const limit = 3
 	token := func(user, device, provider, token string, time int64) offline.Token {
 		return offline.Token{User: user, Device: device, Provider: provider, Platform: "ios", Token: token, Time: time}
@@ -31,7 +30,8 @@ func PushTokens(t *testing.T, s *store.Store) {
 			t.Error("nil instead of an empty list")
 		}
 	}
-	a1, a2, b1 := token("alice", "d1", "apns", "t1", 10), token("alice", "d2", "fcm", "t2", 20), token("bob", "d1", "apns", "t3", 5)
+	a1, a2, b1 := token("alice", "d1", "apns", "t1", 10), token("alice", "d2", "fcm", "t2", 20), token("bob", "d1",
+		"apns", "t3", 5)
 	want([]string{"alice"})
 	want(nil)
 	put(a2)
@@ -64,7 +64,8 @@ func PushTokens(t *testing.T, s *store.Store) {
 			put(token("dave", fmt.Sprint("d", i), "fcm", fmt.Sprint("dave", i), int64(100-i)))
 		}
 		want([]string{"dave"},
-			token("dave", "d0", "fcm", "dave0", 100), token("dave", "d1", "fcm", "dave1", 99), token("dave", "d4", "fcm", "dave4", 96))
+			token("dave", "d0", "fcm", "dave0", 100), token("dave", "d1", "fcm", "dave1", 99), token("dave", "d4", "fcm",
+				"dave4", 96))
 	})
 	t.Run("delete", func(t *testing.T) {
 		for _, there := range []bool{true, false} {

@@ -9,13 +9,11 @@ import (
 	"testing"
 
 	"pushd/internal/account"
-	"pushd/internal/chat"
 	"pushd/internal/codec"
-	"pushd/internal/store"
 )
 
-// Users is accounts: made, changed, listed, deleted.
-func Users(t *testing.T, s *store.Store) {
+// users is accounts: made, changed, listed, deleted.
+func users(t *testing.T, s account.Store) {
 	ctx := t.Context()
 	alice := account.User{
 		ID: "alice", Name: "Alice 🦊", Avatar: "https://x/a.png", Extra: json.RawMessage(`{"a":1}`), Hash: "$argon2id$…",
@@ -35,7 +33,8 @@ func Users(t *testing.T, s *store.Store) {
 
 	name, extra, disabled := "A", json.RawMessage(`{}`), true
 	got, err = s.ChangeUser(ctx, "alice", account.UserChange{Name: &name, Extra: &extra, Disabled: &disabled})
-	if err != nil || got.Name != "A" || string(got.Extra) != "{}" || !got.Disabled || got.Avatar != alice.Avatar || got.Hash != alice.Hash {
+	if err != nil || got.Name != "A" || string(got.Extra) != "{}" || !got.Disabled || got.Avatar != alice.Avatar ||
+		got.Hash != alice.Hash {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if got, err = s.ChangeUser(ctx, "alice", account.UserChange{}); err != nil || got.Name != "A" {
@@ -46,16 +45,20 @@ func Users(t *testing.T, s *store.Store) {
 	}
 	// A change of the password that rests on another one.
 	hash, other := "new", "other"
-	if _, err := s.ChangeUser(ctx, "alice", account.UserChange{Hash: &hash, OldHash: &other}); code(err) != codec.CodeConflict {
+	if _, err := s.ChangeUser(ctx, "alice", account.UserChange{
+		Hash:    &hash,
+		OldHash: &other,
+	}); code(err) != codec.CodeConflict {
 		t.Errorf("another hash: %v", err)
 	}
-	if got, err = s.ChangeUser(ctx, "alice", account.UserChange{Hash: &hash, OldHash: &alice.Hash}); err != nil || got.Hash != hash {
+	if got, err = s.ChangeUser(ctx, "alice", account.UserChange{Hash: &hash, OldHash: &alice.Hash}); err != nil ||
+		got.Hash != hash {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
 
-// ExternalUsers are made where they are missing.
-func ExternalUsers(t *testing.T, s *store.Store) {
+// externalUsers are made where they are missing.
+func externalUsers(t *testing.T, s account.Store) {
 	ctx := t.Context()
 	wantNone(t, s.CreateUser(ctx, account.User{ID: "alice", Created: 1}))
 	wantNone(t, s.EnsureUsers(ctx, []string{"bob", "alice", "carol", "bob"}, 7))
@@ -78,8 +81,8 @@ func ExternalUsers(t *testing.T, s *store.Store) {
 	}
 }
 
-// UserPages lists by the bytes of ids, whatever the database's collation.
-func UserPages(t *testing.T, s *store.Store) {
+// userPages lists by the bytes of ids, whatever the database's collation.
+func userPages(t *testing.T, s account.Store) {
 	ctx := t.Context()
 	ids := []string{"B", "a", "a%", "a_b", "aa", "a\U0001F98A", "b", "bot:echo", "É", "日本"}
 	wantNone(t, s.EnsureUsers(ctx, ids, 1))
@@ -118,8 +121,8 @@ func UserPages(t *testing.T, s *store.Store) {
 	}
 }
 
-// DeletedUsers leave nothing behind but what they sent.
-func DeletedUsers(t *testing.T, s *store.Store) {
+// deletedUsers leave nothing behind but what they sent.
+func deletedUsers(t *testing.T, s account.Store) {
 	ctx := t.Context()
 	wantNone(t, s.EnsureUsers(ctx, []string{"alice", "bob"}, 1))
 	wantNone(t, s.CreateGrant(ctx, account.Grant{ID: "g1", User: "alice", Hash: []byte{1}, Expires: 100}))
@@ -132,55 +135,26 @@ func DeletedUsers(t *testing.T, s *store.Store) {
 		t.Errorf("still there: %v", err)
 	}
 	if _, err := s.Grant(ctx, "g1"); code(err) != codec.CodeNotFound {
-		t.Errorf("his grant: %v", err)
+		t.Errorf("their grant: %v", err)
 	}
 	if _, err := s.Grant(ctx, "g2"); err != nil {
 		t.Errorf("another's: %v", err)
 	}
 }
 
-// InheritedGroups go to the highest and oldest of the members that a deleted
-// owner leaves.
-func InheritedGroups(t *testing.T, s *store.Store) {
+// grants is what users logged in with.
+func grants(t *testing.T, s account.Store) {
 	ctx := t.Context()
-	wantNone(t, s.EnsureUsers(ctx, []string{"olga"}, 1))
-	must(s.CreateGroup(ctx, team("olga"), []string{"mike", "mia"}, 0, 0))(t)
-	wantNone(t, s.SetRole(ctx, "team", "mia", chat.RoleAdmin, 5))
-	alone := team("olga")
-	alone.ID = "alone"
-	must(s.CreateGroup(ctx, alone, nil, 0, 0))(t)
-	guest := team("mike")
-	guest.ID = "guest"
-	must(s.CreateGroup(ctx, guest, []string{"olga"}, 0, 0))(t)
-
-	wantNone(t, s.DeleteUser(ctx, "olga"))
-	for id, want := range map[string]struct {
-		owner   string
-		members []string
-	}{
-		"team": {"mia", []string{"mia", "mike"}}, "alone": {"", nil}, "guest": {"mike", []string{"mike"}},
-	} {
-		g, m, err := s.Place(ctx, id, want.owner)
-		if err != nil || g.Owner != want.owner || g.Members != len(want.members) || want.owner != "" && m.Role != chat.RoleOwner {
-			t.Errorf("%s: %+v %+v %v", id, g, m, err)
-		}
-		wantNames(t, must(s.MemberIDs(ctx, id))(t), want.members...)
-	}
-}
-
-// Grants is what users logged in with.
-func Grants(t *testing.T, s *store.Store) {
-	ctx := t.Context()
-	one := account.Grant{
+	first := account.Grant{
 		ID: "01A", User: "alice", Device: "phone", Platform: "ios", Address: "192.0.2.1",
 		Hash: []byte{0, 1, 255}, Created: 10, Used: 10, Expires: 1000,
 	}
-	wantNone(t, s.CreateGrant(ctx, one))
-	two := one
-	two.ID, two.Created, two.Expires = "01B", 20, 50
-	wantNone(t, s.CreateGrant(ctx, two))
+	wantNone(t, s.CreateGrant(ctx, first))
+	second := first
+	second.ID, second.Created, second.Expires = "01B", 20, 50
+	wantNone(t, s.CreateGrant(ctx, second))
 	got, err := s.Grant(ctx, "01A")
-	if err != nil || fmt.Sprint(got) != fmt.Sprint(one) {
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(first) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	all, err := s.Grants(ctx, "alice")
@@ -198,7 +172,7 @@ func Grants(t *testing.T, s *store.Store) {
 	if all, err = s.Grants(ctx, "alice"); err != nil || len(all) != 1 || all[0].ID != "01A" {
 		t.Errorf("another user deletes nothing, and time does: %+v, %v", all, err)
 	}
-	wantNone(t, s.CreateGrant(ctx, two))
+	wantNone(t, s.CreateGrant(ctx, second))
 	wantNone(t, s.DeleteGrants(ctx, "alice", "01B", "none"))
 	if all, err = s.Grants(ctx, "alice"); err != nil || len(all) != 1 {
 		t.Errorf("%+v, %v", all, err)
@@ -209,8 +183,8 @@ func Grants(t *testing.T, s *store.Store) {
 	}
 }
 
-// Rotation is many who rotate a grant at once, of whom one does.
-func Rotation(t *testing.T, s *store.Store) {
+// rotation is many that rotate a grant at once, of which one does.
+func rotation(t *testing.T, s account.Store) {
 	ctx := t.Context()
 	one := account.Grant{ID: "01A", User: "alice", Hash: []byte{0, 1, 255}, Expires: 1000}
 	wantNone(t, s.CreateGrant(ctx, one))
@@ -232,7 +206,8 @@ func Rotation(t *testing.T, s *store.Store) {
 		}
 	}
 	got, err := s.Grant(ctx, "01A")
-	if won != 1 || err != nil || !bytes.Equal(got.Previous, one.Hash) || len(got.Hash) != 1 || got.Used != 30 || got.Expires != 2000 {
+	if won != 1 || err != nil || !bytes.Equal(got.Previous, one.Hash) || len(got.Hash) != 1 || got.Used != 30 ||
+		got.Expires != 2000 {
 		t.Errorf("%d won; %+v, %v", won, got, err)
 	}
 	if err := s.RotateGrant(ctx, "none", one.Hash, []byte{1}, 1, 1); code(err) != codec.CodeConflict {
@@ -240,13 +215,15 @@ func Rotation(t *testing.T, s *store.Store) {
 	}
 }
 
-// Revocations come in the order of their ids, as long as they hold.
-func Revocations(t *testing.T, s *store.Store) {
+// revocations come in the order of their ids, as long as they hold.
+func revocations(t *testing.T, s account.Store) {
 	ctx := t.Context()
 	wantNone(t, s.Revoke(ctx))
-	wantNone(t, s.Revoke(ctx, account.Revocation{Grant: "g1", User: "alice", Before: 5, Expires: 100}, account.Revocation{User: "bob", Before: 6, Expires: 200}))
+	wantNone(t, s.Revoke(ctx, account.Revocation{Grant: "g1", User: "alice", Before: 5, Expires: 100},
+		account.Revocation{User: "bob", Before: 6, Expires: 200}))
 	got, err := s.Revocations(ctx, 0, 50)
-	if err != nil || len(got) != 2 || got[0].ID >= got[1].ID || got[0].Grant != "g1" || got[0].User != "alice" || got[0].Before != 5 || got[0].Expires != 100 || got[1].Grant != "" {
+	if err != nil || len(got) != 2 || got[0].ID >= got[1].ID || got[0].Grant != "g1" || got[0].User != "alice" ||
+		got[0].Before != 5 || got[0].Expires != 100 || got[1].Grant != "" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if after, err := s.Revocations(ctx, got[0].ID, 50); err != nil || len(after) != 1 || after[0].User != "bob" {
@@ -260,9 +237,9 @@ func Revocations(t *testing.T, s *store.Store) {
 	}
 }
 
-// RevocationOrder is that who goes on from the last one misses none, while many
+// revocationOrder is that who goes on from the last one misses none, while many
 // make them.
-func RevocationOrder(t *testing.T, s *store.Store) {
+func revocationOrder(t *testing.T, s account.Store) {
 	ctx := t.Context()
 	const makers, each = 8, 20
 	done := make(chan struct{})
