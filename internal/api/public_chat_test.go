@@ -29,7 +29,7 @@ func TestChatOverHTTP(t *testing.T) {
 	services := api.Services{Chat: chat.New(chatPorts(store), chat.Options{})}
 	addr, client := newPublic(t, api.PublicOptions{Services: services, Users: names{}})
 	f := &fixture{t: t, addr: addr, client: client}
-	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team", Owner: "alice"}, []string{"bob"}, 0, 0); err != nil {
+	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team", Owner: "alice", Limit: 10}, []string{"bob"}, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	const conv = "/api/v1/conversations/s:alice:bob"

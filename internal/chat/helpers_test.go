@@ -110,7 +110,7 @@ func newWorld(t *testing.T, o chat.Options) *world {
 // group makes a group of the users, of whom the first is its owner.
 func (w *world) group(id string, owner string, members ...string) {
 	w.t.Helper()
-	ok(w.store.CreateGroup(w.t.Context(), chat.GroupInfo{ID: id, Owner: owner}, members, 0, 0))(w.t)
+	ok(w.store.CreateGroup(w.t.Context(), chat.GroupInfo{ID: id, Owner: owner, Limit: 10_000}, members, 0, 0))(w.t)
 }
 
 // as is a user's session.

@@ -11,7 +11,7 @@ import (
 // TestRights is who may do what, cell by cell: each operation by each kind of
 // user, in a world of its own. ok is 0, and the rest is the code of the refusal.
 func TestRights(t *testing.T) {
-	const ok, no, none = 0, 403, 401
+	const ok, no, none, miss = 0, 403, 401, 404
 	operations := []struct {
 		name string
 		do   func(*world, account.Identity, scene) error
@@ -105,7 +105,7 @@ func TestRights(t *testing.T) {
 		{"single, strangers", [19]int{no, no, ok, ok, ok, ok, no, no, ok, no, no, ok, no, ok, ok, ok, no, no, no}},
 		{"single, friends", [19]int{ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, no, ok, no, ok, ok, ok, no, no, no}},
 		{"group, member", [19]int{ok, no, ok, ok, ok, ok, ok, ok, ok, ok, no, ok, no, ok, ok, ok, no, no, no}},
-		{"group, late member", [19]int{ok, no, ok, ok, ok, no, ok, no, no, no, no, no, no, ok, ok, ok, no, no, no}},
+		{"group, late member", [19]int{ok, no, ok, ok, ok, no, ok, miss, miss, miss, miss, miss, miss, ok, ok, ok, no, no, no}},
 		{"group, admin", [19]int{ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, no, ok, ok, ok, ok, ok, no, no, no}},
 		{"group, owner", [19]int{ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, no, ok, ok, ok, ok, ok, no, no, no}},
 		{"group, muted", [19]int{no, no, ok, ok, ok, ok, no, no, ok, no, no, ok, no, ok, ok, ok, no, no, no}},

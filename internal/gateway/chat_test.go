@@ -73,7 +73,7 @@ func TestChatGroups(t *testing.T) {
 	n := start(t, setup{chat: store})
 	alice, bob := n.login("alice", "web"), n.login("bob", "web")
 	for _, id := range []string{"team", "other"} {
-		if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: id}, []string{"alice", "bob", "away"}, 0, 0); err != nil {
+		if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: id, Limit: 10}, []string{"alice", "bob", "away"}, 0, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,7 +99,7 @@ func TestDurablePush(t *testing.T) {
 	store := chattest.NewStore()
 	n := start(t, setup{chat: store})
 	alice, phone, bob := n.login("alice", "web"), n.login("alice", "ios"), n.login("bob", "web")
-	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team"}, []string{"alice", "bob"}, 0, 0); err != nil {
+	if _, err := store.CreateGroup(t.Context(), chat.GroupInfo{ID: "team", Limit: 10}, []string{"alice", "bob"}, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	item := push.PushRequest{

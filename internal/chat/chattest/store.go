@@ -5,58 +5,67 @@
 package chattest
 
 import (
+	"cmp"
 	"context"
-	"maps"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
 )
 
-// Store is a chat.Store in memory. Of groups and friends it has what messages
-// need; the rest of chat.Store panics.
+// Store is a chat.Store in memory, which passes the suite of package storetest. It
+// knows no accounts: every user has been there from the beginning. What has a time of
+// its own, such as Message, treats nothing as expired.
 type Store struct {
-	chat.Store // nil
-
 	// Fail, if set, is asked before each call and may give the error that it ends in.
 	Fail func(operation string) error
 
-	mu      sync.Mutex
-	convs   map[string]*conv
-	rows    map[string]*row    // by message id
-	clients map[[2]string]*row // by sender and client id
-	groups  map[string]chat.GroupInfo
-	friends map[[2]string]chat.Friend
+	mu       sync.Mutex
+	convs    map[string]*conversation
+	rows     map[string]*row    // by message id
+	clients  map[[2]string]*row // by sender and client id
+	groups   map[string]chat.GroupInfo
+	requests map[[2]string]chat.JoinRequest // by group and user
+	friends  map[[2]string]chat.Friend      // by user and the other one
 }
 
-type conv struct {
+var _ chat.Store = (*Store)(nil)
+
+type conversation struct {
 	key      string
+	number   int    // in the order in which they began
 	rows     []*row // seq is the index and one
 	rev      uint64
+	lastTime int64
 	members  map[string]*chat.Member
-	sent     map[string]uint64          // last seq of a sender
-	hidden   map[string]map[uint64]bool // by user
-	off      map[string]uint64          // by user: off his list up to
-	received map[string]uint64          // by user and device
+	sent     map[string]uint64            // last seq of a member
+	hidden   map[string]map[uint64]bool   // by user
+	offList  map[string]uint64            // by user: not listed until max_seq reaches it
+	received map[string]map[string]uint64 // by user and device
 }
 
 type row struct {
-	m        chat.Message
-	rev      uint64
-	versions []chat.Version
-	reacted  []reaction
+	m         chat.Message
+	rev       uint64
+	versions  []chat.Version
+	reactions []reaction
 }
 
-type reaction struct{ sign, user string }
+type reaction struct {
+	sign, user string
+	time       int64
+}
 
 // NewStore is an empty one.
 func NewStore() *Store {
 	return &Store{
-		convs: map[string]*conv{}, rows: map[string]*row{}, clients: map[[2]string]*row{},
-		groups: map[string]chat.GroupInfo{}, friends: map[[2]string]chat.Friend{},
+		convs: map[string]*conversation{}, rows: map[string]*row{}, clients: map[[2]string]*row{},
+		groups: map[string]chat.GroupInfo{}, requests: map[[2]string]chat.JoinRequest{}, friends: map[[2]string]chat.Friend{},
 	}
 }
 
@@ -71,287 +80,187 @@ func (s *Store) begin(operation string) error {
 	return nil
 }
 
-func none(what string) error { return codec.Errorf(codec.CodeNotFound, "no such %s", what) }
+func notFound(what string) error { return codec.Errorf(codec.CodeNotFound, "no such %s", what) }
 
-// open finds a conversation, or makes one that needs no group.
-func (s *Store) open(key string) (*conv, error) {
-	if c, ok := s.convs[key]; ok {
-		return c, nil
+func (c *conversation) maxSeq() uint64 { return uint64(len(c.rows)) }
+
+// add makes a user a member who joins now.
+func (c *conversation) add(user string, role chat.Role, now int64) {
+	c.members[user] = &chat.Member{User: user, Role: role, JoinSeq: c.maxSeq(), ReadSeq: c.maxSeq(), Since: now}
+}
+
+// remove takes a member out, with all that was theirs.
+func (c *conversation) remove(user string) {
+	delete(c.members, user)
+	delete(c.sent, user)
+	delete(c.hidden, user)
+	delete(c.offList, user)
+	delete(c.received, user)
+}
+
+// beginConversation makes one without members if it is missing.
+func (s *Store) beginConversation(key string) *conversation {
+	c := s.convs[key]
+	if c == nil {
+		c = &conversation{
+			key: key, number: len(s.convs), members: map[string]*chat.Member{}, sent: map[string]uint64{},
+			hidden: map[string]map[uint64]bool{}, offList: map[string]uint64{}, received: map[string]map[string]uint64{},
+		}
+		s.convs[key] = c
 	}
+	return c
+}
+
+// writable finds a conversation to send to, or makes one that needs no group.
+func (s *Store) writable(key string, now int64) (*conversation, error) {
 	kind, a, b, ok := chat.ParseKey(key)
-	if !ok || kind == chat.KindGroup {
-		return nil, none("group")
+	if !ok {
+		return nil, notFound("conversation")
 	}
-	c := newConv(key)
+	if kind == chat.KindGroup {
+		if _, is := s.groups[a]; !is {
+			return nil, notFound("group")
+		}
+		return s.convs[key], nil
+	}
+	c := s.beginConversation(key)
 	for _, u := range []string{a, b} {
-		if u != "" {
-			c.members[u] = &chat.Member{User: u, Role: chat.RoleMember}
+		if u != "" && c.members[u] == nil {
+			c.members[u] = &chat.Member{User: u, Role: chat.RoleMember, JoinSeq: c.maxSeq(), Since: now}
 		}
 	}
-	s.convs[key] = c
 	return c, nil
 }
 
-func newConv(key string) *conv {
-	return &conv{
-		key: key, members: map[string]*chat.Member{}, sent: map[string]uint64{},
-		hidden: map[string]map[uint64]bool{}, off: map[string]uint64{}, received: map[string]uint64{},
-	}
-}
-
 // Append implements chat.Messages.
-func (s *Store) Append(_ context.Context, d chat.Draft) (chat.Message, bool, error) {
+func (s *Store) Append(ctx context.Context, d chat.Draft) (chat.Message, bool, error) {
 	if err := s.begin("Append"); err != nil {
 		return chat.Message{}, false, err
 	}
 	defer s.mu.Unlock()
-	if r, ok := s.clients[[2]string{d.From, d.ClientID}]; ok && d.ClientID != "" {
-		return r.m, true, nil
+	if err := checkDraft(d); err != nil {
+		return chat.Message{}, false, err
 	}
-	c, err := s.open(d.Conv)
+	if ctx.Err() != nil {
+		return chat.Message{}, false, codec.Errorf(codec.CodeUnavailable, "the time for this request is over")
+	}
+	c, err := s.writable(d.Conv, d.Time)
 	if err != nil {
 		return chat.Message{}, false, err
 	}
+	client := [2]string{d.From, d.ClientID}
+	if r := s.clients[client]; r != nil && d.ClientID != "" {
+		return s.convs[r.m.Conv].view(r, d.From, d.Time), true, nil
+	}
+	if s.rows[d.ID] != nil {
+		return chat.Message{}, false, codec.Errorf(codec.CodeInternal, "internal error")
+	}
 	r := &row{m: chat.Message{
-		ID: d.ID, Conv: d.Conv, Seq: uint64(len(c.rows)) + 1, From: d.From, Body: d.Body, Time: d.Time, ClientID: d.ClientID,
+		ID: d.ID, Conv: d.Conv, Seq: c.maxSeq() + 1, From: d.From, Body: d.Body, Time: d.Time, ClientID: d.ClientID,
 		Mention: d.Mention, Expires: d.Expires, OneDevice: d.OneDevice,
 	}}
 	c.rows = append(c.rows, r)
-	c.sent[d.From] = r.m.Seq
+	c.lastTime = max(c.lastTime, d.Time)
+	if c.members[d.From] != nil {
+		c.sent[d.From] = r.m.Seq
+	}
 	s.rows[d.ID] = r
 	if d.ClientID != "" {
-		s.clients[[2]string{d.From, d.ClientID}] = r
+		s.clients[client] = r
 	}
 	return r.m, false, nil
 }
 
-// view is a message as a reader sees it; "" sees all.
-func (c *conv) view(r *row, reader string, now int64) chat.Message {
+// checkDraft refuses what a database could not hold.
+func checkDraft(d chat.Draft) error {
+	if _, _, _, ok := chat.ParseKey(d.Conv); !ok {
+		return notFound("conversation")
+	}
+	for _, text := range append([]string{d.ID, d.From, d.ClientID, d.Body.Type}, d.Mention...) {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return codec.Errorf(codec.CodeMalformed, "ids are UTF-8 without NUL")
+		}
+	}
+	if len(d.ClientID) > 256 {
+		return codec.Errorf(codec.CodeMalformed, "client_id is over 256 bytes")
+	}
+	if len(d.Body.Data) > 0 && !json.Valid(d.Body.Data) {
+		return codec.Errorf(codec.CodeMalformed, "data is no JSON object")
+	}
+	return nil
+}
+
+// view is a message as a reader sees it; "" sees what everybody does.
+func (c *conversation) view(r *row, reader string, now int64) chat.Message {
 	m := r.m
 	m.Rev = r.rev
 	if m.From != reader {
 		m.ClientID = ""
 	}
-	for _, x := range r.reacted {
-		i := slices.IndexFunc(m.Reactions, func(o chat.Reaction) bool { return o.Sign == x.sign })
+	tombstone := m.Type
+	switch {
+	case m.Type == chat.TypeRecalled:
+	case m.Type == chat.TypeGone, c.hidden[reader][m.Seq], r.expired(now):
+		tombstone = chat.TypeGone
+	default:
+		m.Reactions = r.summary()
+		return m
+	}
+	return chat.Message{
+		ID: m.ID, Conv: m.Conv, Seq: m.Seq, From: m.From, Time: m.Time, Rev: m.Rev, ClientID: m.ClientID,
+		Body: chat.Body{Type: tombstone},
+	}
+}
+
+func (r *row) expired(now int64) bool {
+	return r.m.Type == chat.TypeGone || r.m.Expires > 0 && r.m.Expires <= now
+}
+
+// summary is the reactions by sign, the oldest first.
+func (r *row) summary() (all []chat.Reaction) {
+	given := slices.SortedFunc(slices.Values(r.reactions), func(a, b reaction) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.sign, b.sign), cmp.Compare(a.user, b.user))
+	})
+	for _, x := range given {
+		i := slices.IndexFunc(all, func(o chat.Reaction) bool { return o.Sign == x.sign })
 		if i < 0 {
-			i = len(m.Reactions)
-			m.Reactions = append(m.Reactions, chat.Reaction{Sign: x.sign})
+			i = len(all)
+			all = append(all, chat.Reaction{Sign: x.sign})
 		}
-		m.Reactions[i].Count++
-		m.Reactions[i].Users = append(m.Reactions[i].Users, x.user)
-	}
-	if c.hidden[reader][m.Seq] || m.Expires > 0 && m.Expires <= now {
-		m.Body, m.Mention, m.Reactions = chat.Body{Type: chat.TypeGone}, nil, nil
-	}
-	return m
-}
-
-// Page implements chat.Messages.
-func (s *Store) Page(_ context.Context, reader, key string, q chat.PageQuery) ([]chat.Message, bool, error) {
-	if err := s.begin("Page"); err != nil {
-		return nil, false, err
-	}
-	defer s.mu.Unlock()
-	c, ok := s.convs[key]
-	if !ok {
-		return nil, false, none("conversation")
-	}
-	var page []chat.Message
-	for _, r := range c.rows {
-		in := r.m.Seq > q.From && (q.Before == 0 || r.m.Seq < q.Before) && (!q.Forward || r.m.Seq > q.After)
-		if in {
-			page = append(page, c.view(r, reader, q.Now))
+		all[i].Count++
+		if len(all[i].Users) < chat.MaxReactors {
+			all[i].Users = append(all[i].Users, x.user)
 		}
 	}
-	if !q.Forward {
-		slices.Reverse(page)
-	}
-	return page[:min(q.Limit, len(page))], len(page) > q.Limit, nil
+	return all
 }
 
-// Message implements chat.Messages.
-func (s *Store) Message(_ context.Context, reader, id string) (chat.Message, error) {
-	if err := s.begin("Message"); err != nil {
-		return chat.Message{}, err
-	}
-	defer s.mu.Unlock()
-	r, ok := s.rows[id]
-	if !ok {
-		return chat.Message{}, none("message")
-	}
-	return s.convs[r.m.Conv].view(r, reader, 0), nil
+// clear takes a message's content away, with all that was made of it.
+func (r *row) clear(tombstone string) {
+	r.m.Body, r.m.Mention, r.m.Expires = chat.Body{Type: tombstone}, nil, 0
+	r.versions, r.reactions = nil, nil
 }
 
-// Changed implements chat.Messages.
-func (s *Store) Changed(_ context.Context, reader, key string, rev, upTo uint64, limit int, now int64) ([]chat.Message, bool, error) {
-	if err := s.begin("Changed"); err != nil {
-		return nil, false, err
-	}
-	defer s.mu.Unlock()
-	c, ok := s.convs[key]
-	if !ok {
-		return nil, false, none("conversation")
-	}
-	rows := slices.DeleteFunc(slices.Clone(c.rows), func(r *row) bool { return r.rev <= rev || r.m.Seq > upTo })
-	slices.SortFunc(rows, func(a, b *row) int { return int(a.rev) - int(b.rev) })
-	var page []chat.Message
-	for _, r := range rows {
-		page = append(page, c.view(r, reader, now))
-	}
-	return page[:min(limit, len(page))], len(page) > limit, nil
-}
-
-// change is what all changes of a message have in common.
-func (s *Store) change(id string, f func(*row) error) (chat.Message, uint64, error) {
-	r, ok := s.rows[id]
-	if !ok {
-		return chat.Message{}, 0, none("message")
-	}
-	if err := f(r); err != nil {
-		return chat.Message{}, 0, err
-	}
-	c := s.convs[r.m.Conv]
-	c.rev++
-	r.rev = c.rev
-	return c.view(r, r.m.From, 0), c.rev, nil
-}
-
-// Recall implements chat.Messages.
-func (s *Store) Recall(_ context.Context, id string, _ int64) (chat.Message, uint64, error) {
-	if err := s.begin("Recall"); err != nil {
-		return chat.Message{}, 0, err
-	}
-	defer s.mu.Unlock()
-	return s.change(id, func(r *row) error {
-		if r.m.Type == chat.TypeRecalled {
-			return codec.Errorf(codec.CodeConflict, "it is recalled already")
-		}
-		r.m.Body, r.m.Mention, r.versions, r.reacted = chat.Body{Type: chat.TypeRecalled}, nil, nil, nil
-		return nil
-	})
-}
-
-// Edit implements chat.Messages.
-func (s *Store) Edit(_ context.Context, id string, body chat.Body, mention []string, now int64) (chat.Message, uint64, error) {
-	if err := s.begin("Edit"); err != nil {
-		return chat.Message{}, 0, err
-	}
-	defer s.mu.Unlock()
-	return s.change(id, func(r *row) error {
-		if r.m.Type == chat.TypeRecalled {
-			return codec.Errorf(codec.CodeConflict, "it is recalled already")
-		}
-		r.versions = append(r.versions, chat.Version{Body: r.m.Body, Time: now})
-		r.m.Body, r.m.Mention, r.m.Edited = body, mention, now
-		return nil
-	})
-}
-
-// Versions implements chat.Messages.
-func (s *Store) Versions(_ context.Context, id string) ([]chat.Version, error) {
-	if err := s.begin("Versions"); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	r, ok := s.rows[id]
-	if !ok {
-		return nil, none("message")
-	}
-	return r.versions, nil
-}
-
-// React implements chat.Messages.
-func (s *Store) React(_ context.Context, id, user, sign string, on bool, _ int64) (chat.Message, uint64, bool, error) {
-	if err := s.begin("React"); err != nil {
-		return chat.Message{}, 0, false, err
-	}
-	defer s.mu.Unlock()
-	x := reaction{sign, user}
-	if r, ok := s.rows[id]; ok && slices.Contains(r.reacted, x) == on {
-		c := s.convs[r.m.Conv]
-		return c.view(r, user, 0), c.rev, false, nil
-	}
-	m, rev, err := s.change(id, func(r *row) error {
-		if on {
-			r.reacted = append(r.reacted, x)
-		} else {
-			r.reacted = slices.DeleteFunc(r.reacted, func(o reaction) bool { return o == x })
-		}
-		return nil
-	})
-	return m, rev, err == nil, err
-}
-
-// Hide implements chat.Messages.
-func (s *Store) Hide(_ context.Context, key, user string, seqs []uint64) error {
-	if err := s.begin("Hide"); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	c, err := s.open(key)
+// pageOf is a page whose cursor is the number of entries before it.
+func pageOf[T any](all []T, limit int, cursor string) (page []T, next string, err error) {
+	skip, err := skipOf(cursor)
 	if err != nil {
-		return err
-	}
-	if c.hidden[user] == nil {
-		c.hidden[user] = map[uint64]bool{}
-	}
-	for _, seq := range seqs {
-		c.hidden[user][seq] = true
-	}
-	return nil
-}
-
-// Search implements chat.Messages; the cursor is a number of messages.
-func (s *Store) Search(_ context.Context, user, words, key string, limit int, cursor string, now int64) ([]chat.Message, string, error) {
-	if err := s.begin("Search"); err != nil {
 		return nil, "", err
 	}
-	defer s.mu.Unlock()
-	var all []chat.Message
-	for k, c := range s.convs {
-		member, in := c.members[user]
-		if !in || key != "" && key != k {
-			continue
-		}
-		for _, r := range c.rows {
-			if m := c.view(r, user, now); m.Seq > member.JoinSeq && m.Text != "" && strings.Contains(m.Text, words) {
-				all = append(all, m)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b chat.Message) int { return strings.Compare(b.ID, a.ID) })
-	return numbered(all, limit, cursor)
-}
-
-// numbered is a page whose cursor is a number.
-func numbered[T any](all []T, limit int, cursor string) ([]T, string, error) {
-	skip := 0
-	if cursor != "" {
-		n, err := strconv.Atoi(cursor)
-		if err != nil || n < 0 {
-			return nil, "", codec.Errorf(codec.CodeMalformed, "cursor is next_cursor of the page before")
-		}
-		skip = min(n, len(all))
-	}
-	all = all[skip:]
+	all = all[min(skip, len(all)):]
 	if len(all) <= limit {
-		return all, "", nil
+		return append([]T{}, all...), "", nil
 	}
 	return all[:limit], strconv.Itoa(skip + limit), nil
 }
 
-// Expire implements chat.Messages.
-func (s *Store) Expire(_ context.Context, now int64, limit int) (n int, err error) {
-	if err := s.begin("Expire"); err != nil {
-		return 0, err
+func skipOf(cursor string) (int, error) {
+	if cursor == "" {
+		return 0, nil
 	}
-	defer s.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(s.rows)) {
-		if r := s.rows[id]; n < limit && r.m.Type != chat.TypeGone && r.m.Expires > 0 && r.m.Expires <= now {
-			r.m.Body, r.m.Mention = chat.Body{Type: chat.TypeGone}, nil
-			n++
-		}
+	n, err := strconv.Atoi(cursor)
+	if err != nil || n < 0 {
+		return 0, codec.Errorf(codec.CodeMalformed, "this cursor is not valid: send the next_cursor of the page before")
 	}
 	return n, nil
 }
