@@ -2,6 +2,7 @@ package files_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"image"
@@ -23,6 +24,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/files"
+	"pushd/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -37,8 +39,8 @@ type row struct {
 	state int // 0 uploading, 1 whole, 2 condemned
 }
 
-// memory is a Store that keeps everything in maps. members are who is in a
-// conversation.
+// memory is a Store that keeps everything in maps, and passes the suite of package
+// storetest. members are those of a conversation.
 type memory struct {
 	mu      sync.Mutex
 	rows    map[string]*row
@@ -102,15 +104,18 @@ func (m *memory) CondemnFile(_ context.Context, id string) error {
 func (m *memory) CondemnStale(_ context.Context, uploading, unattached int64, limit int) (ids []string, _ error) {
 	unlock, err := m.lock("CondemnStale")
 	defer unlock()
-	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
-		r := m.rows[id]
+	if err != nil {
+		return nil, err
+	}
+	oldest := slices.SortedFunc(maps.Values(m.rows), func(a, b *row) int { return cmp.Compare(a.Created, b.Created) })
+	for _, r := range oldest {
 		stale := r.state == 2 || r.state == 0 && r.Created < uploading || r.state == 1 && !r.Attached && r.Created < unattached
 		if stale && len(ids) < limit {
 			r.state = 2
-			ids = append(ids, id)
+			ids = append(ids, r.ID)
 		}
 	}
-	return ids, err
+	return ids, nil
 }
 
 func (m *memory) ForgetFile(_ context.Context, id string) error {
@@ -119,6 +124,7 @@ func (m *memory) ForgetFile(_ context.Context, id string) error {
 	if r := m.rows[id]; r != nil && r.state == 2 && err == nil {
 		m.used[r.Owner] -= r.Size
 		delete(m.rows, id)
+		delete(m.links, id)
 	}
 	return err
 }
@@ -149,11 +155,19 @@ func (m *memory) ReadableFile(ctx context.Context, id, user, notices string) (fi
 func (m *memory) AttachFiles(_ context.Context, ids []string, conv string) error {
 	unlock, err := m.lock("AttachFiles")
 	defer unlock()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if r := m.rows[id]; r == nil || r.state != 1 {
+			return codec.Errorf(codec.CodeNotFound, "no file")
+		}
+	}
 	for _, id := range ids {
 		m.rows[id].Attached = true
 		m.links[id][conv] = true
 	}
-	return err
+	return nil
 }
 
 func (m *memory) FileLinks(_ context.Context, id string, limit int) ([]string, error) {
@@ -166,6 +180,9 @@ func (m *memory) FileLinks(_ context.Context, id string, limit int) ([]string, e
 func (m *memory) FilesOf(_ context.Context, user string, limit int, cursor string) (page []files.File, next string, used int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if cursor != "" && m.rows[cursor] == nil {
+		return nil, "", 0, codec.Errorf(codec.CodeMalformed, "no cursor")
+	}
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(m.rows))) {
 		if r := m.rows[id]; r.Owner == user && r.state == 1 && (cursor == "" || id < cursor) {
 			if len(page) == limit {
@@ -181,6 +198,13 @@ func (m *memory) InConversation(_ context.Context, user, conv string) (bool, err
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Contains(m.members[conv], user), nil
+}
+
+func TestMemory(t *testing.T) {
+	storetest.Files(t, func(*testing.T) storetest.FileSetup {
+		m := newMemory()
+		return storetest.FileSetup{Store: m, MakeGroup: func(_ *testing.T, id string, members ...string) { m.members["g:"+id] = members }}
+	})
 }
 
 // bench is a service on a directory of its own.

@@ -1,6 +1,7 @@
 package offline_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -12,14 +13,19 @@ import (
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
 	"pushd/internal/offline"
+	"pushd/internal/store/storetest"
 )
 
-// shelf keeps tokens in memory.
+// shelf keeps tokens in memory, and passes the suite of package storetest.
 type shelf struct {
 	mu     sync.Mutex
 	tokens []offline.Token
 	limit  int
 	fail   error // of the next call
+}
+
+func TestShelf(t *testing.T) {
+	storetest.PushTokens(t, func(*testing.T) offline.Tokens { return &shelf{} })
 }
 
 func (s *shelf) failure() error {
@@ -31,40 +37,74 @@ func (s *shelf) failure() error {
 func (s *shelf) PutPushToken(_ context.Context, t offline.Token, limit int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.failure(); err != nil {
+		return err
+	}
 	s.limit = limit
+	s.tokens = slices.DeleteFunc(s.tokens, func(o offline.Token) bool {
+		return o.User == t.User && o.Device == t.Device || o.Provider == t.Provider && o.Token == t.Token
+	})
+	var others []offline.Token // of the user
+	for _, o := range s.tokens {
+		if o.User == t.User {
+			others = append(others, o)
+		}
+	}
+	slices.SortFunc(others, func(a, b offline.Token) int {
+		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Device, b.Device))
+	})
+	for _, o := range others[min(limit-1, len(others)):] {
+		s.remove(o)
+	}
 	s.tokens = append(s.tokens, t)
-	return s.failure()
+	return nil
+}
+
+func (s *shelf) remove(t offline.Token) {
+	s.tokens = slices.DeleteFunc(s.tokens, func(o offline.Token) bool {
+		return o.User == t.User && o.Device == t.Device && o.Token == t.Token
+	})
 }
 
 func (s *shelf) DeletePushToken(_ context.Context, user, device string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.failure(); err != nil {
+		return false, err
+	}
 	before := len(s.tokens)
 	s.tokens = slices.DeleteFunc(s.tokens, func(t offline.Token) bool { return t.User == user && t.Device == device })
-	return len(s.tokens) < before, s.failure()
+	return len(s.tokens) < before, nil
 }
 
 func (s *shelf) PushTokens(_ context.Context, users []string) ([]offline.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []offline.Token
+	if err := s.failure(); err != nil {
+		return nil, err
+	}
+	found := []offline.Token{}
 	for _, t := range s.tokens {
 		if slices.Contains(users, t.User) {
 			found = append(found, t)
 		}
 	}
-	return found, s.failure()
+	slices.SortFunc(found, func(a, b offline.Token) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Device, b.Device))
+	})
+	return found, nil
 }
 
 func (s *shelf) ForgetPushTokens(_ context.Context, gone []offline.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tokens = slices.DeleteFunc(s.tokens, func(t offline.Token) bool {
-		return slices.ContainsFunc(gone, func(g offline.Token) bool {
-			return g.User == t.User && g.Device == t.Device && g.Token == t.Token
-		})
-	})
-	return s.failure()
+	if err := s.failure(); err != nil {
+		return err
+	}
+	for _, t := range gone {
+		s.remove(t)
+	}
+	return nil
 }
 
 func (s *shelf) all() []string {

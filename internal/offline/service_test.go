@@ -145,10 +145,10 @@ func TestWhatTheGatewaySays(t *testing.T) {
 }
 
 func TestNobodyIsToldTwiceWhenAGatewayFails(t *testing.T) {
-	k := &shelf{tokens: tokensOf("a", "b", "gone", "c"), fail: codec.Errorf(codec.CodeUnavailable, "the database can't answer now")}
+	k := &shelf{tokens: tokensOf("a", "b", "b-gone", "c"), fail: codec.Errorf(codec.CodeUnavailable, "the database can't answer now")}
 	w := &wall{answer: func(call int, n offline.Notification) (offline.Result, error) {
 		switch {
-		case n.User == "gone":
+		case n.User == "b-gone":
 			return offline.Result{Gone: true}, nil
 		case n.User == "a" && call == 1:
 			return offline.Result{Retry: true}, nil
@@ -158,7 +158,7 @@ func TestNobodyIsToldTwiceWhenAGatewayFails(t *testing.T) {
 		return offline.Result{}, nil
 	}}
 	s := newService(t, k, w, offline.Options{Batch: 1})
-	s.Missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"a", "b", "gone", "c"})
+	s.Missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"a", "b", "b-gone", "c"})
 	wait(t, func() bool { return w.users() == "b a c" })
 	wait(t, func() bool { return strings.Join(k.all(), " ") == "a/d b/d c/d" })
 }
