@@ -227,17 +227,12 @@ func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
 	if err != nil {
 		return err
 	}
-	users, err := s.store.MemberIDs(ctx, g.ID) // afterwards nobody knows who was in
+	c, err := s.changeMembers(g.ID, func() (delivery.MemberChange, error) { return s.store.DismissGroup(ctx, g.ID) })
 	if err != nil {
 		return err
 	}
-	err = s.changeMembers(g.ID, func() (joined, left []string, err error) {
-		return nil, users, s.store.DismissGroup(ctx, g.ID)
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.deliverTo(context.WithoutCancel(ctx), g.Conv, delivery.Target{Users: users, Except: by.Session}, frame); err != nil {
+	// Nobody is a member any more: those who were are told by name.
+	if err := s.deliverTo(context.WithoutCancel(ctx), g.Conv, delivery.Target{Users: c.Left, Except: by.Session}, frame); err != nil {
 		s.untoldOf(g.Conv, err)
 	}
 	return nil

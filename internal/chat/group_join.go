@@ -6,6 +6,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // GroupJoinRequest asks to be let in; text is for the admins who answer.
@@ -94,15 +95,14 @@ func (s *Service) addMembers(ctx context.Context, p place, users []string) (adde
 	if p.backend {
 		in = 0
 	}
-	err = s.changeMembers(p.group.ID, func() ([]string, []string, error) {
-		added, err = s.store.AddMembers(ctx, p.group.ID, users, in, s.now())
-		return added, nil, err
+	c, err := s.changeMembers(p.group.ID, func() (delivery.MemberChange, error) {
+		return s.store.AddMembers(ctx, p.group.ID, users, in, s.now())
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.tellJoined(ctx, p.actor, p.group, added)
-	return added, nil
+	s.tellJoined(ctx, p.actor, p.group, c.Joined)
+	return list(c.Joined), nil
 }
 
 // GroupRequests lists who waits for an answer.
@@ -124,14 +124,9 @@ func (s *Service) GroupAnswer(ctx context.Context, id account.Identity, r GroupA
 		return struct{}{}, err
 	}
 	var was bool
-	var joined []string
-	err = s.changeMembers(r.Group, func() ([]string, []string, error) {
-		var added bool
-		was, added, err = s.store.AnswerJoin(ctx, r.Group, r.User, r.Accept, s.opts.GroupsIn, s.now())
-		if added {
-			joined = []string{r.User}
-		}
-		return joined, nil, err
+	c, err := s.changeMembers(r.Group, func() (c delivery.MemberChange, err error) {
+		was, c, err = s.store.AnswerJoin(ctx, r.Group, r.User, r.Accept, s.opts.GroupsIn, s.now())
+		return c, err
 	})
 	switch {
 	case err != nil:
@@ -143,7 +138,7 @@ func (s *Service) GroupAnswer(ctx context.Context, id account.Identity, r GroupA
 		e := GroupEvent{Group: r.Group, Conv: p.group.Conv, By: p.User}
 		s.pushUsers(ctx, "", groupRefusedPush.With(e), "", r.User)
 	}
-	s.tellJoined(ctx, p.actor, p.group, joined)
+	s.tellJoined(ctx, p.actor, p.group, c.Joined)
 	return struct{}{}, nil
 }
 
@@ -219,13 +214,12 @@ func (s *Service) GroupLeave(ctx context.Context, id account.Identity, r GroupRe
 
 // removeMembers takes out those below a role and tells them and the group.
 func (s *Service) removeMembers(ctx context.Context, p place, users []string, below Role) (removed []string, err error) {
-	err = s.changeMembers(p.group.ID, func() ([]string, []string, error) {
-		removed, err = s.store.RemoveMembers(ctx, p.group.ID, users, below)
-		return nil, removed, err
+	c, err := s.changeMembers(p.group.ID, func() (delivery.MemberChange, error) {
+		return s.store.RemoveMembers(ctx, p.group.ID, users, below)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.tellLeft(ctx, p.actor, p.group, removed)
-	return removed, nil
+	s.tellLeft(ctx, p.actor, p.group, c.Left)
+	return c.Left, nil
 }

@@ -23,21 +23,6 @@ type Notice struct {
 	By    string   `json:"by,omitempty"` // absent when a backend did it
 }
 
-// changeMembers makes a change of a group's members, and tells those who hold them.
-func (s *Service) changeMembers(group string, change func() (joined, left []string, err error)) error {
-	joined, left, err := change()
-	switch {
-	case err == nil:
-		if len(joined)+len(left) > 0 {
-			s.members.MembersChanged(delivery.MemberChange{Group: group, Joined: joined, Left: left})
-		}
-	case codec.AsError(err).Code >= codec.CodeInternal:
-		// It may have been done all the same: who sends next reads the members again.
-		s.members.MembersChanged(delivery.MemberChange{Group: group})
-	}
-	return err
-}
-
 // tellJoined tells the group, the new ones among it, who came.
 func (s *Service) tellJoined(ctx context.Context, by actor, g GroupInfo, users []string) {
 	if len(users) == 0 {

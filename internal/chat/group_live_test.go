@@ -44,7 +44,8 @@ func TestMembersFollowTheStore(t *testing.T) {
 	}
 	wg.Wait()
 	held, _, err := p.groups.Members(ctx, "team")
-	if stored := ok(p.store.MemberIDs(ctx, "team"))(t); err != nil || !slices.Equal(held, stored) {
+	stored, _, readErr := p.store.MemberIDs(ctx, "team")
+	if err != nil || readErr != nil || !slices.Equal(held, stored) {
 		t.Errorf("held are %q, %v; the store has %q", held, err, stored)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // PushGroups are the stored groups as backends know them: a name and its users,
@@ -37,16 +38,14 @@ func (g *PushGroups) SetGroup(ctx context.Context, group string, users []string)
 	if err != nil {
 		return err
 	}
-	var added, removed []string
-	err = s.changeMembers(group, func() ([]string, []string, error) {
-		added, removed, err = s.store.SetMembers(ctx, group, users, s.now())
-		return added, removed, err
+	c, err := s.changeMembers(group, func() (delivery.MemberChange, error) {
+		return s.store.SetMembers(ctx, group, users, s.now())
 	})
 	if err != nil {
 		return err
 	}
-	s.tellLeft(ctx, backend, info, removed)
-	s.tellJoined(ctx, backend, info, added)
+	s.tellLeft(ctx, backend, info, c.Left)
+	s.tellJoined(ctx, backend, info, c.Joined)
 	return nil
 }
 
@@ -72,7 +71,7 @@ func (g *PushGroups) AddMembers(ctx context.Context, group string, users []strin
 
 // Group implements push.Groups.
 func (g *PushGroups) Group(ctx context.Context, group string) (users []string, ok bool, err error) {
-	users, err = g.service.store.MemberIDs(ctx, group)
+	users, _, err = g.service.store.MemberIDs(ctx, group)
 	if missing(err) {
 		return nil, false, nil
 	}

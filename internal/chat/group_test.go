@@ -300,9 +300,9 @@ func TestWhatCantBeToldIsDone(t *testing.T) {
 type unsure struct{ chat.Store }
 
 // RemoveMembers implements chat.Groups.
-func (u unsure) RemoveMembers(ctx context.Context, id string, users []string, below chat.Role) ([]string, error) {
+func (u unsure) RemoveMembers(ctx context.Context, id string, users []string, below chat.Role) (delivery.MemberChange, error) {
 	_, err := u.Store.RemoveMembers(ctx, id, users, below)
-	return nil, errors.Join(codec.Errorf(codec.CodeUnavailable, "the database went away"), err)
+	return delivery.MemberChange{}, errors.Join(codec.Errorf(codec.CodeUnavailable, "the database went away"), err)
 }
 
 // TestAChangeThatMayHaveHappened: after an error of the database the live copy is

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 
+	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
 
@@ -16,6 +17,20 @@ func NewMemberSource(store Memberships) *MemberSource { return &MemberSource{sto
 
 // Members implements delivery.MemberSource.
 func (m *MemberSource) Members(ctx context.Context, group string) (users []string, revision uint64, err error) {
-	users, err = m.store.MemberIDs(ctx, group)
-	return users, 0, err
+	return m.store.MemberIDs(ctx, group)
+}
+
+// changeMembers makes a change of a group's members, and tells those who hold them.
+func (s *Service) changeMembers(group string, change func() (delivery.MemberChange, error)) (delivery.MemberChange, error) {
+	c, err := change()
+	switch {
+	case err == nil:
+		if c.Revision != 0 {
+			s.members.MembersChanged(c)
+		}
+	case codec.AsError(err).Code >= codec.CodeInternal:
+		// It may have been done all the same: who sends next reads the members again.
+		s.members.MembersChanged(delivery.MemberChange{Group: group})
+	}
+	return c, err
 }

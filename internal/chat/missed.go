@@ -84,7 +84,7 @@ func (q *missed) batch(first waiting) map[string][]Message {
 func (s *Service) tellMissed(ctx context.Context, group string, messages []Message) {
 	ctx, cancel := context.WithTimeout(ctx, telling)
 	defer cancel()
-	members, err := s.store.MemberIDs(ctx, group)
+	members, _, err := s.store.MemberIDs(ctx, group)
 	if err != nil {
 		if codec.AsError(err).Code != codec.CodeNotFound {
 			s.untoldOf(GroupKey(group), err)

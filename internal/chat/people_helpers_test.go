@@ -96,7 +96,8 @@ func (p *people) wantNotices(want ...string) {
 
 func (p *people) wantMembers(want ...string) {
 	p.t.Helper()
-	if got := ok(p.store.MemberIDs(p.t.Context(), "team"))(p.t); !slices.Equal(got, want) {
+	got, _, err := p.store.MemberIDs(p.t.Context(), "team")
+	if err != nil || !slices.Equal(got, want) {
 		p.t.Errorf("members %q, want %q", got, want)
 	}
 }

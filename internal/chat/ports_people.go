@@ -1,6 +1,10 @@
 package chat
 
-import "context"
+import (
+	"context"
+
+	"pushd/internal/delivery"
+)
 
 // GroupInfo is a group as its members see it.
 type GroupInfo struct {
@@ -64,26 +68,29 @@ type GroupRecords interface {
 	ChangeGroup(ctx context.Context, id string, c GroupChange) (GroupInfo, error)
 	// DismissGroup takes the group, its requests and its members away; its messages stay
 	// for the record, and nobody can read them any more.
-	DismissGroup(ctx context.Context, id string) error
+	DismissGroup(ctx context.Context, id string) (delivery.MemberChange, error)
 	GroupsOf(ctx context.Context, user string, limit int, cursor string) (page []GroupInfo, next string, err error)
 	ListGroups(ctx context.Context, limit int, cursor string) (page []GroupInfo, next string, err error)
 }
 
-// Memberships are who is in them.
+// Memberships are who is in them. What changes members returns who joined and who
+// left, in ascending order, and the revision that it made: it rises by one with each
+// change, also over the life of several groups of one id. A change of nobody makes
+// none, and its revision is 0.
 type Memberships interface {
 	// AddMembers adds who isn't in yet, tells whom it added and takes away their requests;
 	// 429 and nobody added when that would be more than the group's limit, or somebody
 	// would be in more groups than in. Everybody added has the present max_seq as join_seq.
-	AddMembers(ctx context.Context, id string, users []string, in int, now int64) (added []string, err error)
+	AddMembers(ctx context.Context, id string, users []string, in int, now int64) (delivery.MemberChange, error)
 	// RemoveMembers tells who was in. When one of them has the role below or more, it
 	// removes nobody: 409 for the owner if below is his role, 403 otherwise.
-	RemoveMembers(ctx context.Context, id string, users []string, below Role) (removed []string, err error)
+	RemoveMembers(ctx context.Context, id string, users []string, below Role) (delivery.MemberChange, error)
 	// SetMembers makes these the members, as backends do; the owner stays.
-	SetMembers(ctx context.Context, id string, users []string, now int64) (added, removed []string, err error)
+	SetMembers(ctx context.Context, id string, users []string, now int64) (delivery.MemberChange, error)
 	// Members are in ascending order of user ids.
 	Members(ctx context.Context, id string, limit int, cursor string) (page []Member, next string, err error)
-	// MemberIDs are all of them, to be held in memory for fan-out.
-	MemberIDs(ctx context.Context, id string) ([]string, error)
+	// MemberIDs are all of them in ascending order, and the revision that they are of.
+	MemberIDs(ctx context.Context, id string) (users []string, revision uint64, err error)
 	// Admins are the owner and the admins.
 	Admins(ctx context.Context, id string) ([]string, error)
 }
@@ -114,7 +121,7 @@ type Applications interface {
 	// AnswerJoin takes the request away and, if it is accepted, makes its user a member,
 	// with the errors of AddMembers, after which the request is still there. was tells
 	// whether there was a request.
-	AnswerJoin(ctx context.Context, group, user string, accept bool, in int, now int64) (was, added bool, err error)
+	AnswerJoin(ctx context.Context, group, user string, accept bool, in int, now int64) (was bool, c delivery.MemberChange, err error)
 	JoinRequests(ctx context.Context, group string, limit int, cursor string) (page []JoinRequest, next string, err error)
 }
 

@@ -189,6 +189,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string) (err error) {
 		const theirs = `conversation IN (SELECT conversation FROM members WHERE "user" = $1)`
 		for _, statement := range []string{
 			`UPDATE groups SET members = members - 1 WHERE ` + theirs,
+			`UPDATE group_revisions SET revision = revision + 1 WHERE id IN (SELECT id FROM groups WHERE ` + theirs + `)`,
 			`DELETE FROM devices WHERE "user" = $1 AND ` + theirs,
 			`DELETE FROM hidden WHERE "user" = $1 AND ` + theirs,
 			`DELETE FROM members WHERE "user" = $1`,

@@ -7,6 +7,7 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // AskToJoin implements chat.Groups. 409 for a user who is in already.
@@ -43,9 +44,9 @@ func (s *Store) AskToJoin(ctx context.Context, r chat.JoinRequest, perGroup, per
 // AnswerJoin implements chat.Groups.
 func (s *Store) AnswerJoin(
 	ctx context.Context, group, user string, accept bool, in int, now int64,
-) (was, added bool, err error) {
+) (was bool, c delivery.MemberChange, err error) {
 	defer s.answer("group.answer_join", &err)
-	err = s.changeGroup(ctx, group, func(tx *sql.Tx, g *lockedGroup) error {
+	c, err = s.changeMembers(ctx, group, func(tx *sql.Tx, g *lockedGroup, c *delivery.MemberChange) error {
 		n, err := exec(ctx, tx, `DELETE FROM join_requests WHERE group_id = $1 AND "user" = $2`, group, user)
 		if err != nil {
 			return fmt.Errorf("remove a request to join: %w", err)
@@ -53,14 +54,10 @@ func (s *Store) AnswerJoin(
 		if was = n > 0; !was || !accept {
 			return nil
 		}
-		users, err := addMembers(ctx, tx, g, []string{user}, in, now)
-		added = len(users) > 0
+		c.Joined, err = addMembers(ctx, tx, g, []string{user}, in, now)
 		return err
 	})
-	if err != nil {
-		return false, false, err
-	}
-	return was, added, nil
+	return was && err == nil, c, err
 }
 
 // JoinRequests implements chat.Groups, in ascending order of user ids.

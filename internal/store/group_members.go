@@ -9,21 +9,46 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // AddMembers implements chat.Groups.
 func (s *Store) AddMembers(
 	ctx context.Context, id string, users []string, in int, now int64,
-) (added []string, err error) {
+) (_ delivery.MemberChange, err error) {
 	defer s.answer("group.add_members", &err)
-	err = s.changeGroup(ctx, id, func(tx *sql.Tx, g *lockedGroup) (err error) {
-		added, err = addMembers(ctx, tx, g, users, in, now)
+	return s.changeMembers(ctx, id, func(tx *sql.Tx, g *lockedGroup, c *delivery.MemberChange) (err error) {
+		c.Joined, err = addMembers(ctx, tx, g, users, in, now)
 		return err
 	})
+}
+
+// changeMembers is changeGroup for an f that changes members, and tells what it
+// changed. The change gets a revision if there is any.
+func (s *Store) changeMembers(
+	ctx context.Context, id string, f func(tx *sql.Tx, g *lockedGroup, c *delivery.MemberChange) error,
+) (delivery.MemberChange, error) {
+	c := delivery.MemberChange{Group: id}
+	err := s.changeGroup(ctx, id, func(tx *sql.Tx, g *lockedGroup) error {
+		if err := f(tx, g, &c); err != nil || len(c.Joined)+len(c.Left) == 0 {
+			return err
+		}
+		return nextRevision(ctx, tx, id, &c.Revision)
+	})
 	if err != nil {
-		return nil, err
+		return delivery.MemberChange{}, err
 	}
-	return added, nil
+	return c, nil
+}
+
+// nextRevision counts a change of a group's members.
+func nextRevision(ctx context.Context, tx *sql.Tx, group string, revision *uint64) error {
+	err := tx.QueryRowContext(ctx, `INSERT INTO group_revisions (id, revision) VALUES ($1, 1)
+		ON CONFLICT (id) DO UPDATE SET revision = group_revisions.revision + 1 RETURNING revision`, group).Scan(revision)
+	if err != nil {
+		return fmt.Errorf("count a change of a group's members: %w", err)
+	}
+	return nil
 }
 
 // addMembers adds those who aren't in yet, in ascending order.
@@ -92,10 +117,10 @@ func countMembers(ctx context.Context, tx *sql.Tx, g *lockedGroup, more int) err
 // RemoveMembers implements chat.Groups.
 func (s *Store) RemoveMembers(
 	ctx context.Context, id string, users []string, below chat.Role,
-) (removed []string, err error) {
+) (_ delivery.MemberChange, err error) {
 	defer s.answer("group.remove_members", &err)
 	users = distinct(users)
-	err = s.changeGroup(ctx, id, func(tx *sql.Tx, g *lockedGroup) error {
+	return s.changeMembers(ctx, id, func(tx *sql.Tx, g *lockedGroup, c *delivery.MemberChange) error {
 		err := inChunks(users, func(part []string) error {
 			names, args := placeholders([]any{g.convID, int(below)}, part)
 			return refuseRole(below, tx.QueryRowContext(ctx, `SELECT "user", role FROM members
@@ -104,13 +129,9 @@ func (s *Store) RemoveMembers(
 		if err != nil {
 			return err
 		}
-		removed, err = removeMembers(ctx, tx, g, users)
+		c.Left, err = removeMembers(ctx, tx, g, users)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return removed, nil
 }
 
 // refuseRole makes the error of a member whose role is not below the one given: 409 for
@@ -160,29 +181,25 @@ func removeMembers(ctx context.Context, tx *sql.Tx, g *lockedGroup, users []stri
 // SetMembers implements chat.Groups.
 func (s *Store) SetMembers(
 	ctx context.Context, id string, users []string, now int64,
-) (added, removed []string, err error) {
+) (_ delivery.MemberChange, err error) {
 	defer s.answer("group.set_members", &err)
 	stay := make(map[string]bool, len(users))
 	for _, u := range users {
 		stay[u] = true
 	}
-	err = s.changeGroup(ctx, id, func(tx *sql.Tx, g *lockedGroup) error {
+	return s.changeMembers(ctx, id, func(tx *sql.Tx, g *lockedGroup, c *delivery.MemberChange) error {
 		const present = `SELECT "user" FROM members WHERE conversation = $1 AND role < $2`
 		leave, err := queryStrings(ctx, tx, present, g.convID, int(chat.RoleOwner))
 		if err != nil {
 			return fmt.Errorf("read the members: %w", err)
 		}
 		leave = slices.DeleteFunc(leave, func(u string) bool { return stay[u] })
-		if removed, err = removeMembers(ctx, tx, g, leave); err != nil {
+		if c.Left, err = removeMembers(ctx, tx, g, leave); err != nil {
 			return err
 		}
-		added, err = addMembers(ctx, tx, g, users, 0, now)
+		c.Joined, err = addMembers(ctx, tx, g, users, 0, now)
 		return err
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return added, removed, nil
 }
 
 // Members implements chat.Groups.
@@ -223,9 +240,31 @@ func (s *Store) groupConversation(ctx context.Context, id string) (convID int64,
 }
 
 // MemberIDs implements chat.Groups.
-func (s *Store) MemberIDs(ctx context.Context, id string) (_ []string, err error) {
+func (s *Store) MemberIDs(ctx context.Context, id string) (users []string, revision uint64, err error) {
 	defer s.answer("group.member_ids", &err)
-	return s.memberNames(ctx, id, `role >= $2`, int(chat.RoleMember))
+	// In one statement, so that both are of the same moment. A group without members
+	// is one row without a name.
+	rows, err := s.cached.QueryContext(ctx, `SELECT COALESCE(r.revision, 0), m."user" FROM groups g
+		LEFT JOIN group_revisions r ON r.id = g.id LEFT JOIN members m ON m.conversation = g.conversation
+		WHERE g.id = $1 ORDER BY m."user"`, id)
+	type row struct {
+		revision uint64
+		user     sql.NullString
+	}
+	all, err := scanRows(rows, err, func(r *row) []any { return []any{&r.revision, &r.user} })
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(all) == 0 {
+		return nil, 0, groupNotFound(id)
+	}
+	users = make([]string, 0, len(all))
+	for _, r := range all {
+		if r.user.Valid {
+			users = append(users, r.user.String)
+		}
+	}
+	return users, all[0].revision, nil
 }
 
 // Admins implements chat.Groups.

@@ -8,6 +8,7 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 const (
@@ -183,9 +184,13 @@ func assign[T any](field, value *T) {
 }
 
 // DismissGroup implements chat.Groups.
-func (s *Store) DismissGroup(ctx context.Context, id string) (err error) {
+func (s *Store) DismissGroup(ctx context.Context, id string) (_ delivery.MemberChange, err error) {
 	defer s.answer("group.dismiss", &err)
-	return s.changeGroup(ctx, id, func(tx *sql.Tx, g *lockedGroup) error {
+	return s.changeMembers(ctx, id, func(tx *sql.Tx, g *lockedGroup, c *delivery.MemberChange) (err error) {
+		c.Left, err = queryStrings(ctx, tx, `SELECT "user" FROM members WHERE conversation = $1 ORDER BY "user"`, g.convID)
+		if err != nil {
+			return fmt.Errorf("read the members: %w", err)
+		}
 		for _, table := range []string{"members", "devices", "hidden"} {
 			if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE conversation = $1`, g.convID); err != nil {
 				return fmt.Errorf("empty the table %s: %w", table, err)
@@ -194,7 +199,7 @@ func (s *Store) DismissGroup(ctx context.Context, id string) (err error) {
 		if _, err := exec(ctx, tx, `DELETE FROM join_requests WHERE group_id = $1`, id); err != nil {
 			return fmt.Errorf("remove requests to join: %w", err)
 		}
-		_, err := exec(ctx, tx, `DELETE FROM groups WHERE id = $1`, id)
+		_, err = exec(ctx, tx, `DELETE FROM groups WHERE id = $1`, id)
 		return err
 	})
 }

@@ -17,7 +17,7 @@ func TestMigrations(t *testing.T) {
 				t.Errorf("status of a file that isn't there: %v", err)
 			}
 			applied, err := store.Migrate(t.Context(), store.Options{URL: url})
-			if err != nil || len(applied) != 1 || applied[0].Name != "init" {
+			if err != nil || len(applied) != 2 || applied[0].Name != "init" || applied[1].Name != "group_revisions" {
 				t.Fatalf("first: applied %v, %v", applied, err)
 			}
 			applied, err = store.Migrate(t.Context(), store.Options{URL: url})
@@ -26,7 +26,7 @@ func TestMigrations(t *testing.T) {
 			}
 			storetest.OpenURL(t, url)
 			steps, err := store.Status(t.Context(), store.Options{URL: url})
-			if err != nil || len(steps) != 1 || steps[0].Version != 1 || steps[0].Applied == 0 {
+			if err != nil || len(steps) != 2 || steps[1].Version != 2 || steps[1].Applied == 0 {
 				t.Errorf("status beside an open store: %v, %v", steps, err)
 			}
 

@@ -25,13 +25,14 @@ type Store struct {
 	// Fail, if set, is asked before each call and may give the error that it ends in.
 	Fail func(operation string) error
 
-	mu       sync.Mutex
-	convs    map[string]*conversation
-	rows     map[string]*row    // by message id
-	clients  map[[2]string]*row // by sender and client id
-	groups   map[string]chat.GroupInfo
-	requests map[[2]string]chat.JoinRequest // by group and user
-	friends  map[[2]string]chat.Friend      // by user and the other one
+	mu        sync.Mutex
+	convs     map[string]*conversation
+	rows      map[string]*row    // by message id
+	clients   map[[2]string]*row // by sender and client id
+	groups    map[string]chat.GroupInfo
+	revisions map[string]uint64              // of a group's members; outlives it
+	requests  map[[2]string]chat.JoinRequest // by group and user
+	friends   map[[2]string]chat.Friend      // by user and the other one
 }
 
 var _ chat.Store = (*Store)(nil)
@@ -65,7 +66,7 @@ type reaction struct {
 func NewStore() *Store {
 	return &Store{
 		convs: map[string]*conversation{}, rows: map[string]*row{}, clients: map[[2]string]*row{},
-		groups: map[string]chat.GroupInfo{}, requests: map[[2]string]chat.JoinRequest{}, friends: map[[2]string]chat.Friend{},
+		groups: map[string]chat.GroupInfo{}, revisions: map[string]uint64{}, requests: map[[2]string]chat.JoinRequest{}, friends: map[[2]string]chat.Friend{},
 	}
 }
 

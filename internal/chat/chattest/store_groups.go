@@ -7,6 +7,7 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 func groupNotFound(id string) error { return codec.Errorf(codec.CodeNotFound, "no group %s", id) }
@@ -140,21 +141,22 @@ func assign[T any](field, value *T) {
 }
 
 // DismissGroup implements chat.Groups.
-func (s *Store) DismissGroup(_ context.Context, id string) error {
+func (s *Store) DismissGroup(_ context.Context, id string) (change delivery.MemberChange, err error) {
 	if err := s.begin("DismissGroup"); err != nil {
-		return err
+		return change, err
 	}
 	defer s.mu.Unlock()
 	_, c, err := s.group(id)
 	if err != nil {
-		return err
+		return change, err
 	}
-	for user := range c.members {
+	change.Left = slices.Sorted(maps.Keys(c.members))
+	for _, user := range change.Left {
 		c.remove(user)
 	}
 	maps.DeleteFunc(s.requests, func(at [2]string, _ chat.JoinRequest) bool { return at[0] == id })
 	delete(s.groups, id)
-	return nil
+	return s.revised(id, change, nil)
 }
 
 // SetGroup changes a group in whatever way a test needs; it does not count its
@@ -241,27 +243,26 @@ func (s *Store) AskToJoin(_ context.Context, r chat.JoinRequest, perGroup, perUs
 // AnswerJoin implements chat.Groups.
 func (s *Store) AnswerJoin(
 	_ context.Context, group, user string, accept bool, in int, now int64,
-) (was, added bool, err error) {
+) (was bool, c delivery.MemberChange, err error) {
 	if err := s.begin("AnswerJoin"); err != nil {
-		return false, false, err
+		return false, c, err
 	}
 	defer s.mu.Unlock()
 	if _, _, err := s.group(group); err != nil {
-		return false, false, err
+		return false, c, err
 	}
 	at := [2]string{group, user}
 	if _, was = s.requests[at]; !was {
-		return false, false, nil
+		return false, c, nil
 	}
 	if accept {
-		users, err := s.addMembers(group, []string{user}, in, now)
-		if err != nil {
-			return false, false, err
+		if c.Joined, err = s.addMembers(group, []string{user}, in, now); err != nil {
+			return false, delivery.MemberChange{}, err
 		}
-		added = len(users) > 0
 	}
 	delete(s.requests, at)
-	return true, added, nil
+	c, err = s.revised(group, c, nil)
+	return true, c, err
 }
 
 // JoinRequests implements chat.Groups.

@@ -7,15 +7,32 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // AddMembers implements chat.Groups.
-func (s *Store) AddMembers(_ context.Context, id string, users []string, in int, now int64) ([]string, error) {
+func (s *Store) AddMembers(
+	_ context.Context, id string, users []string, in int, now int64,
+) (c delivery.MemberChange, err error) {
 	if err := s.begin("AddMembers"); err != nil {
-		return nil, err
+		return c, err
 	}
 	defer s.mu.Unlock()
-	return s.addMembers(id, users, in, now)
+	c.Joined, err = s.addMembers(id, users, in, now)
+	return s.revised(id, c, err)
+}
+
+// revised is a change with the revision that it makes, if it is one.
+func (s *Store) revised(id string, c delivery.MemberChange, err error) (delivery.MemberChange, error) {
+	if err != nil {
+		return delivery.MemberChange{}, err
+	}
+	c.Group = id
+	if len(c.Joined)+len(c.Left) > 0 {
+		s.revisions[id]++
+		c.Revision = s.revisions[id]
+	}
+	return c, nil
 }
 
 func (s *Store) addMembers(id string, users []string, in int, now int64) ([]string, error) {
@@ -48,14 +65,16 @@ func (s *Store) count(id string, more int) {
 }
 
 // RemoveMembers implements chat.Groups.
-func (s *Store) RemoveMembers(_ context.Context, id string, users []string, below chat.Role) ([]string, error) {
+func (s *Store) RemoveMembers(
+	_ context.Context, id string, users []string, below chat.Role,
+) (change delivery.MemberChange, err error) {
 	if err := s.begin("RemoveMembers"); err != nil {
-		return nil, err
+		return change, err
 	}
 	defer s.mu.Unlock()
 	_, c, err := s.group(id)
 	if err != nil {
-		return nil, err
+		return change, err
 	}
 	var highest chat.Member
 	for _, u := range users {
@@ -64,9 +83,10 @@ func (s *Store) RemoveMembers(_ context.Context, id string, users []string, belo
 		}
 	}
 	if err := refuseRole(highest, below); err != nil {
-		return nil, err
+		return change, err
 	}
-	return s.removeMembers(id, c, users), nil
+	change.Left = s.removeMembers(id, c, users)
+	return s.revised(id, change, nil)
 }
 
 // refuseRole is the error of a member whose role is not below the one given.
@@ -96,14 +116,14 @@ func (s *Store) removeMembers(id string, c *conversation, users []string) []stri
 // SetMembers implements chat.Groups.
 func (s *Store) SetMembers(
 	_ context.Context, id string, users []string, now int64,
-) (added, removed []string, err error) {
+) (change delivery.MemberChange, err error) {
 	if err := s.begin("SetMembers"); err != nil {
-		return nil, nil, err
+		return change, err
 	}
 	defer s.mu.Unlock()
 	g, c, err := s.group(id)
 	if err != nil {
-		return nil, nil, err
+		return change, err
 	}
 	var leave []string
 	after := map[string]bool{}
@@ -118,11 +138,11 @@ func (s *Store) SetMembers(
 		}
 	}
 	if len(after) > g.Limit {
-		return nil, nil, codec.Errorf(codec.CodeTooMany, "the group is full: at most %d members", g.Limit)
+		return change, codec.Errorf(codec.CodeTooMany, "the group is full: at most %d members", g.Limit)
 	}
-	removed = s.removeMembers(id, c, leave)
-	added, err = s.addMembers(id, users, 0, now)
-	return added, removed, err
+	change.Left = s.removeMembers(id, c, leave)
+	change.Joined, err = s.addMembers(id, users, 0, now)
+	return s.revised(id, change, err)
 }
 
 // Members implements chat.Groups.
@@ -143,8 +163,16 @@ func (s *Store) Members(_ context.Context, id string, limit int, cursor string) 
 }
 
 // MemberIDs implements chat.Groups.
-func (s *Store) MemberIDs(_ context.Context, id string) ([]string, error) {
-	return s.memberNames("MemberIDs", id, func(*chat.Member) bool { return true })
+func (s *Store) MemberIDs(_ context.Context, id string) (users []string, revision uint64, err error) {
+	if err := s.begin("MemberIDs"); err != nil {
+		return nil, 0, err
+	}
+	defer s.mu.Unlock()
+	_, c, err := s.group(id)
+	if err != nil {
+		return nil, 0, err
+	}
+	return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(c.members)))), s.revisions[id], nil
 }
 
 // Admins implements chat.Groups.

@@ -58,7 +58,7 @@ func inheritedGroups(t *testing.T, s Everything) {
 			m.Role != chat.RoleOwner {
 			t.Errorf("%s: %+v %+v %v", id, g, m, err)
 		}
-		wantNames(t, must(s.MemberIDs(ctx, id))(t), want.members...)
+		wantNames(t, memberIDs(t, s, id), want.members...)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 func team(owner string) chat.GroupInfo {
@@ -69,15 +70,19 @@ func groups(t *testing.T, s chat.Store) {
 	_, err = s.ChangeGroup(ctx, "none", chat.GroupChange{Name: &name})
 	wantError(t, err, 404, "")
 
-	wantNone(t, s.DismissGroup(ctx, "team"))
-	wantError(t, s.DismissGroup(ctx, "team"), 404, "")
-	_, err = s.MemberIDs(ctx, "team")
+	before := memberRevision(t, s, "team")
+	if c := must(s.DismissGroup(ctx, "team"))(t); c.Revision != before+1 || len(c.Left) != 3 || len(c.Joined) != 0 {
+		t.Errorf("dismissed with %+v, after revision %d", c, before)
+	}
+	_, err = s.DismissGroup(ctx, "team")
+	wantError(t, err, 404, "")
+	_, _, err = s.MemberIDs(ctx, "team")
 	wantError(t, err, 404, "")
 	again := must(s.CreateGroup(ctx, team(""), nil, 0, 0))(t)
 	if again.Members != 0 || again.Owner != "" {
 		t.Errorf("made again %+v", again)
 	}
-	wantNames(t, must(s.MemberIDs(ctx, "team"))(t))
+	wantNames(t, memberIDs(t, s, "team"))
 }
 
 // groupLists tests pages of groups.
@@ -128,8 +133,8 @@ func members(t *testing.T, s chat.Store) {
 			t.Errorf("%d members, want %d", g.Members, want)
 		}
 	}
-	wantNames(t, must(s.AddMembers(ctx, "team", []string{"mike", "mia", "adam", "mike"}, 0, 2000))(t), "adam", "mike")
-	wantNames(t, must(s.AddMembers(ctx, "team", []string{"mike"}, 0, 3000))(t))
+	wantNames(t, must(s.AddMembers(ctx, "team", []string{"mike", "mia", "adam", "mike"}, 0, 2000))(t).Joined, "adam", "mike")
+	wantNames(t, must(s.AddMembers(ctx, "team", []string{"mike"}, 0, 3000))(t).Joined)
 	count(4)
 	_, err := s.AddMembers(ctx, "team", []string{"x", "y"}, 0, 2000)
 	wantError(t, err, 429, "full")
@@ -177,9 +182,9 @@ func members(t *testing.T, s chat.Store) {
 	_, err = s.RemoveMembers(ctx, "none", []string{"mia"}, chat.RoleOwner)
 	wantError(t, err, 404, "")
 	count(4)
-	wantNames(t, must(s.RemoveMembers(ctx, "team", []string{"mia", "nobody", "adam", "mia"}, chat.RoleOwner))(t),
+	wantNames(t, must(s.RemoveMembers(ctx, "team", []string{"mia", "nobody", "adam", "mia"}, chat.RoleOwner))(t).Left,
 		"adam", "mia")
-	wantNames(t, must(s.MemberIDs(ctx, "team"))(t), "mike", "olga")
+	wantNames(t, memberIDs(t, s, "team"), "mike", "olga")
 	count(2)
 
 	wantError(t, s.TransferGroup(ctx, "team", "mike", "olga", 0), 409, "another owner")
@@ -193,17 +198,82 @@ func members(t *testing.T, s chat.Store) {
 	}
 	wantNames(t, must(s.Admins(ctx, "team"))(t), "mike", "olga")
 
-	added, removed, err := s.SetMembers(ctx, "team", []string{"anna", "zoe", "anna"}, 4000)
+	c, err := s.SetMembers(ctx, "team", []string{"anna", "zoe", "anna"}, 4000)
 	wantNone(t, err)
-	wantNames(t, added, "anna", "zoe")
-	wantNames(t, removed, "olga")
-	wantNames(t, must(s.MemberIDs(ctx, "team"))(t), "anna", "mike", "zoe")
+	wantNames(t, c.Joined, "anna", "zoe")
+	wantNames(t, c.Left, "olga")
+	wantNames(t, memberIDs(t, s, "team"), "anna", "mike", "zoe")
 	count(3)
-	_, _, err = s.SetMembers(ctx, "team", []string{"a", "b", "c", "d", "e"}, 4000)
+	_, err = s.SetMembers(ctx, "team", []string{"a", "b", "c", "d", "e"}, 4000)
 	wantError(t, err, 429, "full")
-	_, _, err = s.SetMembers(ctx, "none", nil, 4000)
+	_, err = s.SetMembers(ctx, "none", nil, 4000)
 	wantError(t, err, 404, "")
 	count(3)
+}
+
+func memberIDs(t *testing.T, s chat.Memberships, group string) []string {
+	t.Helper()
+	users, _, err := s.MemberIDs(t.Context(), group)
+	wantNone(t, err)
+	return users
+}
+
+func memberRevision(t *testing.T, s chat.Memberships, group string) uint64 {
+	t.Helper()
+	_, revision, err := s.MemberIDs(t.Context(), group)
+	wantNone(t, err)
+	return revision
+}
+
+// memberRevisions tests that each change of members has the next revision, that what
+// changes nobody has none, and that members are told with the revision they are of.
+func memberRevisions(t *testing.T, s chat.Store) {
+	ctx := t.Context()
+	must(s.CreateGroup(ctx, team("olga"), []string{"mia"}, 0, 0))(t)
+	last := memberRevision(t, s, "team")
+	next := func(what string, c delivery.MemberChange, err error) {
+		t.Helper()
+		last++
+		if err != nil || c.Revision != last || c.Group != "team" {
+			t.Errorf("%s: %+v, %v; want revision %d", what, c, err, last)
+		}
+		if now := memberRevision(t, s, "team"); now != last {
+			t.Errorf("%s: members are of revision %d, want %d", what, now, last)
+		}
+	}
+	nothing := func(what string, c delivery.MemberChange, err error) {
+		t.Helper()
+		if err != nil || c.Revision != 0 || len(c.Joined)+len(c.Left) > 0 {
+			t.Errorf("%s: %+v, %v; want no change", what, c, err)
+		}
+		if now := memberRevision(t, s, "team"); now != last {
+			t.Errorf("%s: members are of revision %d, want %d", what, now, last)
+		}
+	}
+	c, err := s.AddMembers(ctx, "team", []string{"mike"}, 0, 1)
+	next("a join", c, err)
+	c, err = s.AddMembers(ctx, "team", []string{"mike"}, 0, 1)
+	nothing("a join of who is in", c, err)
+	c, err = s.RemoveMembers(ctx, "team", []string{"nobody"}, chat.RoleOwner)
+	nothing("a removal of who isn't in", c, err)
+	c, err = s.RemoveMembers(ctx, "team", []string{"mike"}, chat.RoleOwner)
+	next("a removal", c, err)
+	c, err = s.SetMembers(ctx, "team", []string{"anna"}, 1)
+	next("other members", c, err)
+	c, err = s.SetMembers(ctx, "team", []string{"anna"}, 1)
+	nothing("the same members", c, err)
+	must(s.AskToJoin(ctx, chat.JoinRequest{Group: "team", User: "zoe"}, 0, 0))(t)
+	_, c, err = s.AnswerJoin(ctx, "team", "zoe", true, 0, 1)
+	next("a request accepted", c, err)
+	_, c, err = s.AnswerJoin(ctx, "team", "zoe", true, 0, 1)
+	nothing("no request", c, err)
+	c = must(s.DismissGroup(ctx, "team"))(t)
+	if last++; c.Revision != last {
+		t.Errorf("dismissed: %+v, want revision %d", c, last)
+	}
+	must(s.CreateGroup(ctx, team("olga"), nil, 0, 0))(t)
+	c, err = s.AddMembers(ctx, "team", []string{"mike"}, 0, 1)
+	next("a join of another group of that id", c, err)
 }
 
 // joinRequests tests who waits for an answer.
@@ -243,9 +313,9 @@ func joinRequests(t *testing.T, s chat.Store) {
 
 	answer := func(user string, accept bool, wantWas, wantAdded bool) {
 		t.Helper()
-		was, added, err := s.AnswerJoin(ctx, "team", user, accept, 0, 3000)
-		if err != nil || was != wantWas || added != wantAdded {
-			t.Errorf("answer: %t %t %v", was, added, err)
+		was, c, err := s.AnswerJoin(ctx, "team", user, accept, 0, 3000)
+		if err != nil || was != wantWas || (len(c.Joined) > 0) != wantAdded {
+			t.Errorf("answer: %t %+v %v", was, c, err)
 		}
 	}
 	answer("nobody", true, false, false)
@@ -258,7 +328,7 @@ func joinRequests(t *testing.T, s chat.Store) {
 	_, _, err = s.AnswerJoin(ctx, "none", "mike", true, 0, 3000)
 	wantError(t, err, 404, "")
 	answer("mike", true, true, true)
-	wantNames(t, must(s.MemberIDs(ctx, "team"))(t), "b", "c", "d", "mike", "olga")
+	wantNames(t, memberIDs(t, s, "team"), "b", "c", "d", "mike", "olga")
 
 	// Whoever is brought in has nothing to ask for any more.
 	must(s.RemoveMembers(ctx, "team", []string{"b"}, chat.RoleOwner))(t)
@@ -284,16 +354,16 @@ func largeGroup(t *testing.T, s chat.Store) {
 	in, full := 0, 0
 	for i := range 30 {
 		wg.Go(func() {
-			added, err := s.AddMembers(ctx, "large", []string{fmt.Sprintf("late-%02d", i)}, 0, 1)
+			c, err := s.AddMembers(ctx, "large", []string{fmt.Sprintf("late-%02d", i)}, 0, 1)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case err == nil && len(added) == 1:
+			case err == nil && len(c.Joined) == 1:
 				in++
 			case err != nil && codec.AsError(err).Code == codec.CodeTooMany:
 				full++
 			default:
-				t.Errorf("added %v, %v", added, err)
+				t.Errorf("added %v, %v", c.Joined, err)
 			}
 		})
 	}
@@ -301,11 +371,11 @@ func largeGroup(t *testing.T, s chat.Store) {
 	if in != 9 || full != 21 {
 		t.Errorf("%d came in and %d found it full, want 9 and 21", in, full)
 	}
-	all := must(s.MemberIDs(ctx, "large"))(t)
+	all := memberIDs(t, s, "large")
 	if g := must(s.Group(ctx, "large"))(t); g.Members != g.Limit || len(all) != g.Limit {
 		t.Errorf("%d members by count, %d by name, limit %d", g.Members, len(all), g.Limit)
 	}
-	if removed := must(s.RemoveMembers(ctx, "large", users, chat.RoleOwner))(t); len(removed) != len(users) {
+	if removed := must(s.RemoveMembers(ctx, "large", users, chat.RoleOwner))(t).Left; len(removed) != len(users) {
 		t.Errorf("%d removed", len(removed))
 	}
 	if g := must(s.Group(ctx, "large"))(t); g.Members != 10 {
@@ -344,7 +414,7 @@ func membersRead(t *testing.T, s chat.Store) {
 	seen("mia", 3, 0) // nothing of what was said meanwhile, or before
 
 	// A group made again under the same id goes on behind what was said in the first.
-	wantNone(t, s.DismissGroup(ctx, "team"))
+	must(s.DismissGroup(ctx, "team"))(t)
 	_, err = s.Head(ctx, "olga", "g:team", 6)
 	wantError(t, err, 404, "")
 	must(s.CreateGroup(ctx, team("zoe"), nil, 0, 0))(t)

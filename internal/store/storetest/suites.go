@@ -35,6 +35,7 @@ func Chat(t *testing.T, open func(t *testing.T) chat.Store) {
 		{"groups", groups},
 		{"group lists", groupLists},
 		{"members", members},
+		{"revisions of members", memberRevisions},
 		{"join requests", joinRequests},
 		{"a large group", largeGroup},
 		{"what members read", membersRead},
