@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pushd/internal/codec"
+	"pushd/internal/recent"
 )
 
 // Entered is to be asked for every user who comes with a good token, over the
@@ -31,8 +32,8 @@ type entrance struct {
 	now   func() time.Time
 
 	mu      sync.Mutex
-	known   recent[string, struct{}] // all guarded by mu
-	epoch   uint64                   // counts what was forgotten: an answer may be older than that
+	known   recent.Map[string, struct{}] // all guarded by mu
+	epoch   uint64                       // counts what was forgotten: an answer may be older than that
 	waiting []*visitor
 	asking  bool
 }
@@ -50,7 +51,7 @@ type visitor struct {
 const maxVisitors = 512
 
 func newEntrance(store Store, known int, now func() time.Time) *entrance {
-	return &entrance{store: store, now: now, known: newRecent[string, struct{}](known)}
+	return &entrance{store: store, now: now, known: recent.New[string, struct{}](known)}
 }
 
 // forget makes the user be asked for again.
@@ -58,13 +59,13 @@ func (e *entrance) forget(user string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.epoch++
-	e.known.drop(user)
+	e.known.Delete(user)
 }
 
 func (e *entrance) ask(ctx context.Context, user string, ours bool) error {
 	v := &visitor{user: user, ours: ours, done: make(chan struct{})}
 	e.mu.Lock()
-	if _, ok := e.known.get(user); ok {
+	if _, ok := e.known.Get(user); ok {
 		e.mu.Unlock()
 		return nil
 	}
@@ -104,7 +105,7 @@ func (e *entrance) lead(ctx context.Context) {
 	for _, v := range batch {
 		if v.err = err; err == nil {
 			if v.err = answers[v.user]; v.err == nil && epoch == e.epoch {
-				e.known.put(v.user, struct{}{})
+				e.known.Put(v.user, struct{}{})
 			}
 		}
 	}

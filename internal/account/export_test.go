@@ -23,14 +23,14 @@ func (s *Service) LockoutEntries() int {
 	l := s.lockout
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pairs.len() + l.addresses.len() + l.users.len()
+	return l.pairs.Len() + l.addresses.Len() + l.users.Len()
 }
 
 // Known tells whether a user would be let in without a query.
 func (s *Service) Known(user string) bool {
 	s.entrance.mu.Lock()
 	defer s.entrance.mu.Unlock()
-	_, ok := s.entrance.known.get(user)
+	_, ok := s.entrance.known.Get(user)
 	return ok
 }
 

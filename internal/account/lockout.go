@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pushd/internal/codec"
+	"pushd/internal/recent"
 )
 
 // LockoutOptions say how guessing of passwords is slowed. Zero values are the
@@ -39,7 +40,7 @@ type LockoutOptions struct {
 	// Negative is no limit.
 	Registrations int
 	RegisterEvery time.Duration
-	// Entries bounds what is remembered of each kind. Beyond it, what was
+	// Entries bounds what is remembered of each kind. Beyond it, the half that was
 	// quiet the longest is forgotten.
 	Entries int
 }
@@ -76,10 +77,10 @@ type lockout struct {
 	seed maphash.Seed
 
 	mu        sync.Mutex
-	pairs     recent[uint64, strikes] // by the hash of what is counted; all guarded by mu
-	addresses recent[uint64, bucket]
-	users     recent[uint64, bucket]
-	registers recent[uint64, bucket]
+	pairs     recent.Map[uint64, strikes] // by the hash of what is counted; all guarded by mu
+	addresses recent.Map[uint64, bucket]
+	users     recent.Map[uint64, bucket]
+	registers recent.Map[uint64, bucket]
 }
 
 // strikes are wrong passwords in a row. MaxWait after the last they are forgotten.
@@ -97,8 +98,8 @@ type bucket struct {
 func newLockout(o LockoutOptions, now func() time.Time) *lockout {
 	return &lockout{
 		opts: o, now: now, seed: maphash.MakeSeed(),
-		pairs: newRecent[uint64, strikes](o.Entries), addresses: newRecent[uint64, bucket](o.Entries),
-		users: newRecent[uint64, bucket](o.Entries), registers: newRecent[uint64, bucket](o.Entries),
+		pairs: recent.New[uint64, strikes](o.Entries), addresses: recent.New[uint64, bucket](o.Entries),
+		users: recent.New[uint64, bucket](o.Entries), registers: recent.New[uint64, bucket](o.Entries),
 	}
 }
 
@@ -123,7 +124,7 @@ func (l *lockout) begin(user string, address netip.Addr, device string, known bo
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, _ := l.pairs.get(a.pair)
+	s, _ := l.pairs.Get(a.pair)
 	wait := s.until.Sub(now)
 	if wait > 0 {
 		return nil, tooMany(wait)
@@ -143,10 +144,10 @@ func (l *lockout) begin(user string, address netip.Addr, device string, known bo
 	if s.count++; s.count >= l.opts.Free {
 		s.until = now.Add(min(time.Second<<min(s.count-l.opts.Free, 30), l.opts.MaxWait))
 	}
-	l.pairs.put(a.pair, s)
-	l.addresses.put(a.address, bucket{address0 + 1, now})
+	l.pairs.Put(a.pair, s)
+	l.addresses.Put(a.address, bucket{address0 + 1, now})
 	if !known {
-		l.users.put(a.user, bucket{user0 + 1, now})
+		l.users.Put(a.user, bucket{user0 + 1, now})
 	}
 	return a, nil
 }
@@ -155,7 +156,7 @@ func (l *lockout) begin(user string, address netip.Addr, device string, known bo
 func (a *attempt) good() {
 	a.lockout.mu.Lock()
 	defer a.lockout.mu.Unlock()
-	a.lockout.pairs.drop(a.pair)
+	a.lockout.pairs.Delete(a.pair)
 	a.backLocked()
 }
 
@@ -164,22 +165,22 @@ func (a *attempt) void() {
 	l := a.lockout
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s, ok := l.pairs.get(a.pair); ok {
+	if s, ok := l.pairs.Get(a.pair); ok {
 		s.count, s.until = max(s.count-1, 0), l.now()
-		l.pairs.put(a.pair, s)
+		l.pairs.Put(a.pair, s)
 	}
 	a.backLocked()
 }
 
 func (a *attempt) backLocked() {
 	l := a.lockout
-	if b, ok := l.addresses.get(a.address); ok {
+	if b, ok := l.addresses.Get(a.address); ok {
 		b.level = max(b.level-1, 0)
-		l.addresses.put(a.address, b)
+		l.addresses.Put(a.address, b)
 	}
-	if b, ok := l.users.get(a.user); ok && !a.known {
+	if b, ok := l.users.Get(a.user); ok && !a.known {
 		b.level = max(b.level-1, 0)
-		l.users.put(a.user, b)
+		l.users.Put(a.user, b)
 	}
 }
 
@@ -197,13 +198,13 @@ func (l *lockout) register(address netip.Addr) error {
 		e.RetryAfter = wait
 		return e
 	}
-	l.registers.put(key, bucket{level + 1, now})
+	l.registers.Put(key, bucket{level + 1, now})
 	return nil
 }
 
 // full is a bucket's level now, and how long until there is room for one more.
-func full(buckets *recent[uint64, bucket], key uint64, now time.Time, size int, every time.Duration) (level float64, wait time.Duration) {
-	b, ok := buckets.get(key)
+func full(buckets *recent.Map[uint64, bucket], key uint64, now time.Time, size int, every time.Duration) (level float64, wait time.Duration) {
+	b, ok := buckets.Get(key)
 	if !ok {
 		return 0, 0
 	}

@@ -35,7 +35,7 @@ type Options struct {
 	// as long as tokens from outside may live, and never less than TokenTTL.
 	RevocationTTL time.Duration
 	Poll          time.Duration // how often revocations of other nodes are looked for
-	KnownUsers    int           // users remembered as being there and not disabled
+	KnownUsers    int           // users remembered at most as being there and not disabled
 	Hash          HashOptions
 	Lockout       LockoutOptions
 	Clock         func() time.Time
@@ -60,7 +60,7 @@ func (o Options) WithDefaults() Options {
 		o.MaxDevices = 32
 	}
 	if o.KnownUsers <= 0 {
-		o.KnownUsers = 1 << 16
+		o.KnownUsers = 1 << 17
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
