@@ -8,16 +8,6 @@ import (
 // TypingEvery is how often one user is shown typing.
 const TypingEvery = typingEvery * time.Millisecond
 
-// Recent is what is remembered of the latest things.
-type Recent struct{ r recent[string, int] }
-
-// NewRecent remembers as many as the bound.
-func NewRecent(bound int) *Recent { return &Recent{recent[string, int]{bound: bound}} }
-
-func (r *Recent) Put(k string, v int)           { r.r.put(k, v) }
-func (r *Recent) Get(k string) (v int, ok bool) { return r.r.get(k) }
-func (r *Recent) Len() int                      { return len(r.r.now) + len(r.r.before) }
-
 // Alone is what is remembered of n messages to one device of one user, of which
 // those up to read are read.
 func Alone(n, read uint64) []uint64 {
@@ -26,7 +16,7 @@ func Alone(n, read uint64) []uint64 {
 		a.sent("c", "u", seq+1)
 	}
 	a.read("c", "u", read)
-	seqs, _ := a.unread.get(inConv{"c", "u"})
+	seqs, _ := a.unread.Get(inConv{"c", "u"})
 	return seqs
 }
 

@@ -3,37 +3,9 @@ package chat
 import (
 	"slices"
 	"sync"
+
+	"pushd/internal/recent"
 )
-
-// recent remembers the latest things: at least half of its bound and never more
-// than the bound. The older half goes at once, so that nothing is kept in order.
-type recent[K comparable, V any] struct {
-	bound       int
-	now, before map[K]V
-}
-
-func (r *recent[K, V]) get(k K) (V, bool) {
-	v, ok := r.now[k]
-	if !ok {
-		v, ok = r.before[k]
-	}
-	return v, ok
-}
-
-func (r *recent[K, V]) put(k K, v V) {
-	if _, ok := r.now[k]; !ok && len(r.now) >= r.bound/2 {
-		r.before, r.now = r.now, nil
-	}
-	if r.now == nil {
-		r.now = map[K]V{}
-	}
-	r.now[k] = v
-}
-
-func (r *recent[K, V]) del(k K) {
-	delete(r.now, k)
-	delete(r.before, k)
-}
 
 // inConv is a user in a conversation.
 type inConv struct{ conv, user string }
@@ -51,18 +23,18 @@ const (
 // they are. Should it be forgotten, the push chat.Read tells them as well.
 type alone struct {
 	mu     sync.Mutex
-	unread recent[inConv, []uint64] // guarded by mu; ascending
+	unread recent.Map[inConv, []uint64] // guarded by mu; ascending
 }
 
-func newAlone() *alone { return &alone{unread: recent[inConv, []uint64]{bound: maxAlone}} }
+func newAlone() *alone { return &alone{unread: recent.New[inConv, []uint64](maxAlone)} }
 
 func (a *alone) sent(conv, user string, seq uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	seqs, _ := a.unread.get(inConv{conv, user})
+	seqs, _ := a.unread.Get(inConv{conv, user})
 	seqs = append(slices.Clone(seqs), seq)
 	slices.Sort(seqs)
-	a.unread.put(inConv{conv, user}, seqs[max(0, len(seqs)-maxAloneOne):])
+	a.unread.Put(inConv{conv, user}, seqs[max(0, len(seqs)-maxAloneOne):])
 }
 
 // read forgets those up to seq and returns the last of them; 0 is none.
@@ -70,7 +42,7 @@ func (a *alone) read(conv, user string, seq uint64) (last uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	k := inConv{conv, user}
-	seqs, _ := a.unread.get(k)
+	seqs, _ := a.unread.Get(k)
 	n, found := slices.BinarySearch(seqs, seq)
 	if found {
 		n++
@@ -80,9 +52,9 @@ func (a *alone) read(conv, user string, seq uint64) (last uint64) {
 	}
 	last = seqs[n-1]
 	if seqs = seqs[n:]; len(seqs) == 0 {
-		a.unread.del(k)
+		a.unread.Delete(k)
 	} else {
-		a.unread.put(k, seqs)
+		a.unread.Put(k, seqs)
 	}
 	return last
 }
@@ -90,19 +62,19 @@ func (a *alone) read(conv, user string, seq uint64) (last uint64) {
 // typing bounds how often one user is shown typing in one conversation.
 type typing struct {
 	mu   sync.Mutex
-	last recent[inConv, int64] // guarded by mu; Unix milliseconds
+	last recent.Map[inConv, int64] // guarded by mu; Unix milliseconds
 }
 
-func newTyping() *typing { return &typing{last: recent[inConv, int64]{bound: maxTyping}} }
+func newTyping() *typing { return &typing{last: recent.New[inConv, int64](maxTyping)} }
 
 // again reports whether it is time to show it again.
 func (t *typing) again(conv, user string, now int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := inConv{conv, user}
-	if last, ok := t.last.get(k); ok && now-last < typingEvery && now >= last {
+	if last, ok := t.last.Get(k); ok && now-last < typingEvery && now >= last {
 		return false
 	}
-	t.last.put(k, now)
+	t.last.Put(k, now)
 	return true
 }
