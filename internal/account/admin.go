@@ -15,7 +15,7 @@ const (
 // CreateUserRequest is an account that an administrator makes.
 type CreateUserRequest struct {
 	ID       string          `json:"id"`
-	Password string          `json:"password,omitempty"` // none: he can't log in with one until it is set
+	Password string          `json:"password,omitempty"` // "" for none: there is no login by password until one is set
 	Name     string          `json:"name,omitempty"`
 	Avatar   string          `json:"avatar,omitempty"`
 	Extra    json.RawMessage `json:"extra,omitempty"`
@@ -28,7 +28,7 @@ func (s *Service) CreateUser(ctx context.Context, id Identity, r CreateUserReque
 		return User{}, err
 	}
 	u := User{ID: r.ID, Name: r.Name, Avatar: r.Avatar, Extra: r.Extra, Bot: r.Bot, Created: s.now()}
-	if err := s.validNew(u); err != nil {
+	if err := s.validNewUser(u); err != nil {
 		return User{}, err
 	}
 	if r.Password != "" {
@@ -43,7 +43,7 @@ func (s *Service) CreateUser(ctx context.Context, id Identity, r CreateUserReque
 	if err := s.store.CreateUser(ctx, u); err != nil {
 		return User{}, err
 	}
-	s.audit(id, "created", u.ID)
+	s.audit(id, "user.create", u.ID)
 	return u, nil
 }
 
@@ -94,8 +94,8 @@ type ChangeUserRequest struct {
 	Disabled *bool           `json:"disabled,omitempty"`
 }
 
-// ChangeUser changes an account. Disabling it ends everything that the user is
-// logged in with, and closes his connections.
+// ChangeUser changes an account. Disabling it ends every log-in of the user and
+// closes their connections.
 func (s *Service) ChangeUser(ctx context.Context, id Identity, r ChangeUserRequest) (User, error) {
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return User{}, err
@@ -103,15 +103,17 @@ func (s *Service) ChangeUser(ctx context.Context, id Identity, r ChangeUserReque
 	if err := validProfile(r.Name, r.Avatar, r.Extra); err != nil {
 		return User{}, err
 	}
-	u, err := s.store.ChangeUser(ctx, r.User, UserChange{Name: r.Name, Avatar: r.Avatar, Extra: extra(r.Extra), Disabled: r.Disabled})
+	u, err := s.store.ChangeUser(ctx, r.User, UserChange{
+		Name: r.Name, Avatar: r.Avatar, Extra: extraChange(r.Extra), Disabled: r.Disabled,
+	})
 	if err != nil || r.Disabled == nil {
 		return u, err
 	}
 	if !*r.Disabled {
-		s.audit(id, "enabled", u.ID)
+		s.audit(id, "user.enable", u.ID)
 		return u, nil
 	}
-	s.audit(id, "disabled", u.ID)
+	s.audit(id, "user.disable", u.ID)
 	return u, s.endAll(ctx, u.ID, true)
 }
 
@@ -131,7 +133,7 @@ func (s *Service) DeleteUser(ctx context.Context, id Identity, r UserRequest) (s
 		return struct{}{}, err
 	}
 	deleted()
-	s.audit(id, "deleted", r.User)
+	s.audit(id, "user.delete", r.User)
 	return struct{}{}, s.endAll(ctx, r.User, true)
 }
 
@@ -141,8 +143,7 @@ type ResetPasswordRequest struct {
 	Password string `json:"password"`
 }
 
-// ResetPassword sets a user's password and ends everything that he is logged in
-// with.
+// ResetPassword sets a user's password and ends every log-in of theirs.
 func (s *Service) ResetPassword(ctx context.Context, id Identity, r ResetPasswordRequest) (struct{}, error) {
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return struct{}{}, err
@@ -157,7 +158,7 @@ func (s *Service) ResetPassword(ctx context.Context, id Identity, r ResetPasswor
 	if _, err := s.store.ChangeUser(ctx, r.User, UserChange{Hash: &hash}); err != nil {
 		return struct{}{}, err
 	}
-	s.audit(id, "password reset", r.User)
+	s.audit(id, "user.password", r.User)
 	return struct{}{}, s.endAll(ctx, r.User, false)
 }
 
@@ -169,17 +170,16 @@ func (s *Service) UserDevices(ctx context.Context, id Identity, r UserRequest) (
 	if _, err := s.store.User(ctx, r.User); err != nil {
 		return DevicesReply{}, err
 	}
-	return s.devices(ctx, r.User, "")
+	return s.listDevices(ctx, r.User, "")
 }
 
-// RevokeUserRequest names a user, and one of his log-ins if not all are meant.
+// RevokeUserRequest names a user, and one of their log-ins if not all are meant.
 type RevokeUserRequest struct {
 	User  string `json:"user"`
 	Grant string `json:"grant,omitempty"`
 }
 
-// RevokeUser ends one or all of the things that a user is logged in with. He may
-// log in again.
+// RevokeUser ends one log-in of a user, or all. The user may log in again.
 func (s *Service) RevokeUser(ctx context.Context, id Identity, r RevokeUserRequest) (struct{}, error) {
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return struct{}{}, err
@@ -190,15 +190,17 @@ func (s *Service) RevokeUser(ctx context.Context, id Identity, r RevokeUserReque
 	if err := ValidUserID(r.User); err != nil {
 		return struct{}{}, err
 	}
-	// Also for a user who has no account here yet: tokens from outside may be his.
+	// Also for a user who has no account here yet: the site may have made tokens for
+	// them.
 	err := s.endAll(ctx, r.User, false)
 	if err == nil {
-		s.audit(id, "revoked", r.User)
+		s.audit(id, "user.revoke", r.User)
 	}
 	return struct{}{}, err
 }
 
-// audit writes down what an administrator did to whom.
-func (s *Service) audit(id Identity, did, user string) {
-	s.log.Info("account administered", slog.String("what", did), slog.String("user", user), slog.String("key", id.Key))
+// audit logs what an administrator changed, and with which API key.
+func (s *Service) audit(id Identity, operation, user string) {
+	s.log.Info("account changed by an administrator", slog.String("operation", operation),
+		slog.String("user", user), slog.String("key", id.Key))
 }

@@ -205,6 +205,6 @@ func TestProfile(t *testing.T) {
 			return err
 		},
 	} {
-		wantCode(t, name+" without a user", call(admins), 403, "users")
+		wantCode(t, name+" without a user", call(admins), 403, "only a user")
 	}
 }

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// MinSecret is how long an API key's secret must be, in bytes.
-	MinSecret = 16
-	// MaxSecret bounds what a request can make us hash.
-	MaxSecret = 512
+	// minSecret is how long an API key's secret must be, in bytes.
+	minSecret = 16
+	// maxSecret bounds what a request can make us hash.
+	maxSecret = 512
 )
 
 // APIKey lets a backend in. Neither fmt nor slog prints its secret.
 type APIKey struct {
 	Name   string // unique; appears in logs
-	Secret string // visible ASCII without spaces, MinSecret to MaxSecret bytes
+	Secret string // visible ASCII without spaces, 16 to 512 bytes
 	Scopes Scope
-	// Short allows a Secret of any length above zero, for development.
+	// Short allows a Secret of any length above 0, for development.
 	Short bool
 }
 
@@ -50,7 +50,7 @@ type digestedKey struct {
 func NewAPIKeys(keys []APIKey) (*APIKeys, error) {
 	set := &APIKeys{}
 	for _, k := range keys {
-		least := MinSecret
+		least := minSecret
 		if k.Short {
 			least = 1
 		}
@@ -59,8 +59,8 @@ func NewAPIKeys(keys []APIKey) (*APIKeys, error) {
 			return nil, fmt.Errorf("API key: a name is 1 to 64 bytes long")
 		case k.Scopes == 0:
 			return nil, fmt.Errorf("API key %q has no scope", k.Name)
-		case len(k.Secret) < least || len(k.Secret) > MaxSecret:
-			return nil, fmt.Errorf("API key %q: a secret is %d to %d bytes long", k.Name, least, MaxSecret)
+		case len(k.Secret) < least || len(k.Secret) > maxSecret:
+			return nil, fmt.Errorf("API key %q: a secret is %d to %d bytes long", k.Name, least, maxSecret)
 		}
 		for _, c := range []byte(k.Secret) {
 			if c <= ' ' || c > '~' {
@@ -92,7 +92,7 @@ func (k *APIKeys) Authenticate(authorizationHeader []byte) (Identity, error) {
 		return Identity{}, errKeyRefused()
 	}
 	secret := bytes.Trim(h[len(scheme):], " ")
-	if len(secret) == 0 || len(secret) > MaxSecret {
+	if len(secret) == 0 || len(secret) > maxSecret {
 		return Identity{}, errKeyRefused()
 	}
 	digest := sha256.Sum256(secret)
@@ -108,5 +108,5 @@ func (k *APIKeys) Authenticate(authorizationHeader []byte) (Identity, error) {
 }
 
 func errKeyRefused() error {
-	return codec.Errorf(codec.CodeUnauthorized, "API key missing or wrong")
+	return codec.Errorf(codec.CodeUnauthorized, "the API key is missing or wrong")
 }

@@ -47,7 +47,7 @@ func TestAuthenticate(t *testing.T) {
 		for _, set := range []*account.APIKeys{keys, none} {
 			got, err := set.Authenticate([]byte(header))
 			e := codec.AsError(err)
-			if e == nil || e.Code != codec.CodeUnauthorized || e.Msg != "API key missing or wrong" || got != (account.Identity{}) {
+			if e == nil || e.Code != codec.CodeUnauthorized || e.Msg != "the API key is missing or wrong" || got != (account.Identity{}) {
 				t.Errorf("%.40q gave %+v, %v", header, got, err)
 			}
 		}

@@ -19,13 +19,13 @@ type Device struct {
 
 // Devices lists where the user is logged in with a password.
 func (s *Service) Devices(ctx context.Context, id Identity, _ struct{}) (DevicesReply, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return DevicesReply{}, err
 	}
-	return s.devices(ctx, id.User, id.Grant)
+	return s.listDevices(ctx, id.User, id.Grant)
 }
 
-func (s *Service) devices(ctx context.Context, user, current string) (DevicesReply, error) {
+func (s *Service) listDevices(ctx context.Context, user, current string) (DevicesReply, error) {
 	grants, err := s.store.Grants(ctx, user)
 	if err != nil {
 		return DevicesReply{}, err
@@ -44,10 +44,10 @@ type RevokeDeviceRequest struct {
 	Grant string `json:"grant"`
 }
 
-// RevokeDevice ends one of the user's log-ins, wherever it is; 404 when it is
-// none of his.
+// RevokeDevice ends one of the user's log-ins, on any device; 404 when it is
+// another user's.
 func (s *Service) RevokeDevice(ctx context.Context, id Identity, r RevokeDeviceRequest) (struct{}, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return struct{}{}, err
 	}
 	g, err := s.store.Grant(ctx, r.Grant)
@@ -68,14 +68,15 @@ type LogoutRequest struct {
 // Logout makes the token that it comes with worthless, or all of the user's.
 // Connections that logged in with it are closed.
 func (s *Service) Logout(ctx context.Context, id Identity, r LogoutRequest) (struct{}, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return struct{}{}, err
 	}
 	if r.All {
 		return struct{}{}, s.endAll(ctx, id.User, false)
 	}
 	if id.Grant == "" {
-		return struct{}{}, codec.Errorf(codec.CodeConflict, "this token was not made here, so that it can't be ended alone; all: true ends every token of yours")
+		return struct{}{}, codec.Errorf(codec.CodeConflict,
+			"this token was not made by this server, which can't end it alone; with all: true every log-in of yours ends")
 	}
 	return struct{}{}, s.endGrants(ctx, id.User, []string{id.Grant})
 }

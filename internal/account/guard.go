@@ -33,7 +33,7 @@ type Guard struct {
 
 	mu     sync.RWMutex
 	grants map[string]int64       // revoked grants: when the last of their tokens has run out, Unix milliseconds
-	users  map[string]userRevoked // users of whom all that is older was revoked
+	users  map[string]userRevoked // users whose older tokens are all revoked
 }
 
 type userRevoked struct{ before, expires int64 } // Unix milliseconds
@@ -49,7 +49,7 @@ const minKey = 32
 // time.Now if nil.
 func NewGuard(key string, external Tokens, now func() time.Time) (*Guard, error) {
 	if len(key) < minKey {
-		return nil, fmt.Errorf("the key of accounts has %d bytes, and needs at least %d", len(key), minKey)
+		return nil, fmt.Errorf("the key of accounts has %d bytes and needs at least %d; leave it empty to have one made", len(key), minKey)
 	}
 	if now == nil {
 		now = time.Now
@@ -57,7 +57,9 @@ func NewGuard(key string, external Tokens, now func() time.Time) (*Guard, error)
 	// Each purpose has a key of its own, so that neither what is signed for the one
 	// nor a token that the same secret signed elsewhere means anything for the other.
 	access := hex.EncodeToString(derive(key, "pushd access token"))
-	own, err := NewVerifier(VerifierOptions{Key: access, KeyID: ownIssuer, Algorithm: HS256, Issuer: ownIssuer, Now: now})
+	own, err := NewVerifier(VerifierOptions{
+		Key: access, KeyID: ownIssuer, Algorithm: HS256, Issuer: ownIssuer, Now: now,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -111,10 +113,10 @@ func (g *Guard) Recheck(c Claims) error {
 	}
 	g.mu.RLock()
 	_, revoked := g.grants[c.ID]
-	all, some := g.users[c.User]
+	ofUser, userRevoked := g.users[c.User]
 	g.mu.RUnlock()
 	// A token that doesn't say when it was made may be as old as any.
-	if revoked && c.ID != "" || some && (issued.IsZero() || issued.UnixMilli() <= all.before) {
+	if revoked && c.ID != "" || userRevoked && (issued.IsZero() || issued.UnixMilli() <= ofUser.before) {
 		return &codec.Error{Code: codec.CodeUnauthorized, Msg: "token revoked", Cause: ErrRevoked}
 	}
 	return nil
@@ -127,8 +129,8 @@ func (g *Guard) Revoked() int {
 	return len(g.grants) + len(g.users)
 }
 
-// apply remembers a revocation; fresh is false when it was known.
-func (g *Guard) apply(r Revocation) (fresh bool) {
+// remember remembers a revocation; fresh is false when it was known.
+func (g *Guard) remember(r Revocation) (fresh bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if r.Grant != "" {
@@ -141,7 +143,7 @@ func (g *Guard) apply(r Revocation) (fresh bool) {
 	return !known || was.before < r.Before
 }
 
-// sweep forgets what no token is concerned by any more.
+// sweep forgets revocations whose tokens have all expired by themselves.
 func (g *Guard) sweep() {
 	now := g.now().UnixMilli()
 	g.mu.Lock()
@@ -159,7 +161,7 @@ func (g *Guard) sweep() {
 }
 
 // after is the earliest time that a new grant of the user may have: now, or just
-// behind what was revoked, by whichever node's clock.
+// after what was revoked, by whichever node's clock.
 func (g *Guard) after(user string) int64 {
 	now := g.now().UnixMilli()
 	g.mu.RLock()
@@ -179,8 +181,8 @@ func grantTime(id string) (time.Time, bool) {
 	return u.Timestamp(), true
 }
 
-// Admits tells whether a session that logged in with a grant, "" for none of the
-// server's own, at a time is one that l means.
+// Admits tells whether l includes a session that logged in at a time with a token of a
+// grant, "" for a token of the site.
 func Admits(l *delivery.Login, grant string, since time.Time) bool {
 	if l.Grant != "" {
 		return grant == l.Grant
@@ -191,8 +193,8 @@ func Admits(l *delivery.Login, grant string, since time.Time) bool {
 	return !since.After(l.LoggedInUntil)
 }
 
-// OpenUsers takes whoever comes at his word, as the open mode does: the token is
-// the user's id, unless it is one that Guard made.
+// OpenUsers believes what a client says of itself, as the open mode does: the token
+// is the user's id, unless it is one that Guard made.
 type OpenUsers struct{ Guard *Guard }
 
 // Verify implements Tokens.

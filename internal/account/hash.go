@@ -19,8 +19,8 @@ import (
 
 // Lengths of a password, in bytes.
 const (
-	MinPassword = 8
-	MaxPassword = 128
+	minPassword = 8
+	maxPassword = 128
 )
 
 // HashOptions say how passwords are hashed, by argon2id (RFC 9106). The zero value
@@ -58,25 +58,26 @@ func (o HashOptions) withDefaults() HashOptions {
 // hasher computes passwords' hashes, a few at a time.
 type hasher struct {
 	opts    HashOptions
-	turns   chan struct{}
+	slots   chan struct{}
 	waiting atomic.Int64
 	dummy   string // the hash of a password that nobody has
 }
 
 func newHasher(o HashOptions) (*hasher, error) {
 	if o.Memory < 8*uint32(o.Threads) || o.Memory > maxMemory || o.Passes > maxPasses {
-		return nil, fmt.Errorf("a password hash takes %d KiB to %d KiB and at most %d passes, not %d KiB and %d", 8*uint32(o.Threads), maxMemory, maxPasses, o.Memory, o.Passes)
+		return nil, fmt.Errorf("a password hash takes %d KiB to %d KiB and at most %d passes, not %d KiB and %d",
+			8*uint32(o.Threads), maxMemory, maxPasses, o.Memory, o.Passes)
 	}
-	h := &hasher{opts: o, turns: make(chan struct{}, o.Parallel)}
+	h := &hasher{opts: o, slots: make(chan struct{}, o.Parallel)}
 	var err error
 	h.dummy, err = h.hash(context.Background(), rand.Text())
 	return h, err
 }
 
-// enter waits for a turn; leave gives it back.
-func (h *hasher) enter(ctx context.Context) error {
+// acquire waits for a turn; leave gives it back.
+func (h *hasher) acquire(ctx context.Context) error {
 	select {
-	case h.turns <- struct{}{}:
+	case h.slots <- struct{}{}:
 		return nil
 	default:
 	}
@@ -87,14 +88,14 @@ func (h *hasher) enter(ctx context.Context) error {
 		return e
 	}
 	select {
-	case h.turns <- struct{}{}:
+	case h.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (h *hasher) leave() { <-h.turns }
+func (h *hasher) release() { <-h.slots }
 
 // phc is a hash in the PHC string format,
 // https://github.com/P-H-C/phc-string-format.
@@ -114,7 +115,8 @@ const (
 
 func (p phc) String() string {
 	enc := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.passes, p.threads, enc(p.salt), enc(p.key))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",
+		argon2.Version, p.memory, p.passes, p.threads, enc(p.salt), enc(p.key))
 }
 
 func parsePHC(text string) (p phc, err error) {
@@ -137,42 +139,47 @@ func parsePHC(text string) (p phc, err error) {
 	return p, nil
 }
 
-// hash makes what is stored of a password.
+// hash makes the text that is stored in place of a password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	p := phc{memory: h.opts.Memory, passes: h.opts.Passes, threads: h.opts.Threads, salt: make([]byte, saltBytes)}
 	rand.Read(p.salt) // never fails, by its documentation
-	if err := h.enter(ctx); err != nil {
+	if err := h.acquire(ctx); err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer h.release()
 	p.key = argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.threads, keyBytes)
 	return p.String(), nil
 }
 
-// verify compares a password with what is stored, which may be "": that takes as
-// long and is false. outdated tells that the hash was made with other parameters.
-func (h *hasher) verify(ctx context.Context, stored, password string) (ok, outdated bool, err error) {
-	none := stored == ""
-	if none {
+// compare tells whether a password is the one of the stored hash. With no hash, "",
+// it takes as long and is false. outdated tells that the hash was made with other
+// parameters.
+func (h *hasher) compare(ctx context.Context, stored, password string) (ok, outdated bool, err error) {
+	noPassword := stored == ""
+	if noPassword {
 		stored = h.dummy
 	}
 	p, err := parsePHC(stored)
 	if err != nil {
 		return false, false, err
 	}
-	if err := h.enter(ctx); err != nil {
+	if err := h.acquire(ctx); err != nil {
 		return false, false, err
 	}
-	defer h.leave()
+	defer h.release()
 	key := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.threads, uint32(len(p.key)))
-	ok = subtle.ConstantTimeCompare(key, p.key) == 1 && !none
+	ok = subtle.ConstantTimeCompare(key, p.key) == 1 && !noPassword
 	return ok, p.memory != h.opts.Memory || p.passes != h.opts.Passes || p.threads != h.opts.Threads, nil
 }
 
-// validPassword is 400 for one of a length that isn't taken.
+// validPassword is 400 for a password that is too short or too long.
 func validPassword(password string) error {
-	if len(password) < MinPassword || len(password) > MaxPassword {
-		return codec.Errorf(codec.CodeMalformed, "a password has %d to %d bytes", MinPassword, MaxPassword)
+	if len(password) < minPassword || len(password) > maxPassword {
+		return passwordLength()
 	}
 	return nil
+}
+
+func passwordLength() error {
+	return codec.Errorf(codec.CodeMalformed, "a password is %d to %d bytes long", minPassword, maxPassword)
 }

@@ -37,7 +37,7 @@ func (i Identity) Allow(s Scope) error {
 	if i.Scopes&ScopeAdmin != 0 || i.Scopes&s == s {
 		return nil
 	}
-	return codec.Errorf(codec.CodeForbidden, "this needs scope %s", s)
+	return codec.Errorf(codec.CodeForbidden, "this needs an API key with scope %s", s)
 }
 
 // Scope is a set of what an API key may do.
@@ -64,10 +64,10 @@ next:
 				continue next
 			}
 		}
-		return 0, codec.Errorf(codec.CodeMalformed, "unknown scope %q, known are push, read and admin", clip(n))
+		return 0, codec.Errorf(codec.CodeMalformed, "there is no scope %q; the scopes are push, read and admin", clip(n))
 	}
 	if s == 0 {
-		return 0, codec.Errorf(codec.CodeMalformed, "no scope given, known are push, read and admin")
+		return 0, codec.Errorf(codec.CodeMalformed, "no scope is given; the scopes are push, read and admin")
 	}
 	return s, nil
 }
@@ -83,14 +83,14 @@ func (s Scope) String() string {
 	return strings.Join(names, ",")
 }
 
-// MaxUserID is the longest user id, in bytes.
-const MaxUserID = 128
+// maxUserID is the longest user id, in bytes.
+const maxUserID = 128
 
-// ValidUserID returns nil when id may name a user: 1 to MaxUserID bytes of UTF-8,
+// ValidUserID returns nil when id may name a user: 1 to 128 bytes of UTF-8,
 // printable characters without spaces, and no "$" in front, which is kept for
 // names of our own. The error is a *codec.Error with code 400 that says so.
 func ValidUserID(id string) error {
-	ok := len(id) >= 1 && len(id) <= MaxUserID && utf8.ValidString(id) && id[0] != '$'
+	ok := len(id) >= 1 && len(id) <= maxUserID && utf8.ValidString(id) && id[0] != '$'
 	if ok {
 		for _, r := range id {
 			if r == ' ' || !unicode.IsPrint(r) {
@@ -101,7 +101,7 @@ func ValidUserID(id string) error {
 	}
 	if !ok {
 		return codec.Errorf(codec.CodeMalformed,
-			"a user id is 1 to %d bytes of printable characters, without spaces and without a leading $", MaxUserID)
+			"a user id is 1 to %d bytes of printable characters, without spaces and without a leading $", maxUserID)
 	}
 	return nil
 }

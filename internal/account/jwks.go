@@ -39,7 +39,9 @@ func ParseJWKS(data []byte) (*KeySet, error) {
 	var ignored []error
 	for i, text := range set.Keys {
 		k, err := parseJWK(text, false)
-		if err == nil && slices.ContainsFunc(usable, func(o Key) bool { return o.id == k.id && o.algorithm == k.algorithm }) {
+		if err == nil && slices.ContainsFunc(usable, func(o Key) bool {
+			return o.id == k.id && o.algorithm == k.algorithm
+		}) {
 			err = fmt.Errorf("another %s key has the id %q", k.algorithm, clip(k.id))
 		}
 		if err != nil {
@@ -108,7 +110,7 @@ func parseJWK(text []byte, private bool) (Key, error) {
 	if len(j.ID) > 256 {
 		return Key{}, errors.New("its id is longer than 256 bytes")
 	}
-	verify, sign, err := j.material()
+	verify, sign, err := j.keyMaterial()
 	if err != nil {
 		return Key{}, err
 	}
@@ -123,9 +125,9 @@ func parseJWK(text []byte, private bool) (Key, error) {
 	return k, nil
 }
 
-// material returns the keys of crypto/… that j describes; sign is nil without
+// keyMaterial returns the keys of crypto/… that j describes; sign is nil without
 // private parts.
-func (j *jwk) material() (verify, sign any, err error) {
+func (j *jwk) keyMaterial() (verify, sign any, err error) {
 	switch {
 	case j.Type == "oct":
 		return []byte(j.K), nil, nil

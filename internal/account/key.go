@@ -23,8 +23,8 @@ const (
 )
 
 const (
-	// MinHMAC is the shortest HMAC secret, in bytes (RFC 7518 section 3.2).
-	MinHMAC = 32
+	// minHMAC is the shortest HMAC secret, in bytes (RFC 7518 section 3.2).
+	minHMAC = 32
 	// minRSA (RFC 7518 section 3.3) and maxRSA bound a modulus, in bits; the
 	// upper bound is there because verifying gets slow.
 	minRSA, maxRSA = 2048, 8192
@@ -36,17 +36,11 @@ const (
 // the key and is never taken from a token (RFC 8725 section 3.1). fmt does not
 // print what is secret in it.
 type Key struct {
-	id        string
-	algorithm string
-	verify    any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
-	sign      any // the private half, or the same []byte; nil when not known
+	id        string // RFC 7515 section 4.1.4; "" when it has none
+	algorithm string // one of the four
+	verify    any    // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	sign      any    // the private half, or the same []byte; nil when not known
 }
-
-// ID is the key id (RFC 7515 section 4.1.4); "" when it has none.
-func (k Key) ID() string { return k.id }
-
-// Algorithm is one of the four algorithms.
-func (k Key) Algorithm() string { return k.algorithm }
 
 // String returns the algorithm and the id.
 func (k Key) String() string { return fmt.Sprintf("%s key %q", k.algorithm, k.id) }
@@ -56,7 +50,7 @@ func (k Key) GoString() string { return k.String() }
 
 // ParseKey reads one key. text is PEM (PKIX, PKCS #1, PKCS #8, SEC 1 or an X.509
 // certificate), a JWK (RFC 7517 section 4), or else an HMAC secret of at least
-// MinHMAC bytes, taken as it is. A private key serves to verify as well. id and
+// 32 bytes, taken as it is. A private key serves to verify as well. id and
 // algorithm may be empty: a JWK may name its own, and otherwise the algorithm
 // follows from the kind of key. PEM text is never taken for an HMAC secret, so a
 // public key can't become one.
@@ -130,8 +124,8 @@ func newKey(verify, sign any) (Key, error) {
 	k := Key{verify: verify, sign: sign}
 	switch v := verify.(type) {
 	case []byte:
-		if len(v) < MinHMAC {
-			return Key{}, fmt.Errorf("an HMAC secret is at least %d bytes long", MinHMAC)
+		if len(v) < minHMAC {
+			return Key{}, fmt.Errorf("an HMAC secret is at least %d bytes long", minHMAC)
 		}
 		k.algorithm, k.sign = HS256, v
 	case *rsa.PublicKey:

@@ -13,7 +13,7 @@ import (
 // LockoutOptions say how guessing of passwords is slowed. Zero values are the
 // defaults that withDefaults has.
 //
-// A lock on a user's name would let anybody lock him out, which OWASP's
+// A lock on a user's name would let anybody lock that user out, which OWASP's
 // Authentication Cheat Sheet warns of. So three things are counted, and what is
 // hard on a guesser is never the user's name alone:
 //
@@ -60,7 +60,10 @@ func (o LockoutOptions) withDefaults() LockoutOptions {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&o.MaxWait, 15 * time.Minute}, {&o.AddressEvery, 3 * time.Second}, {&o.UserEvery, 10 * time.Second}, {&o.RegisterEvery, time.Minute},
+		{&o.MaxWait, 15 * time.Minute},
+		{&o.AddressEvery, 3 * time.Second},
+		{&o.UserEvery, 10 * time.Second},
+		{&o.RegisterEvery, time.Minute},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -76,15 +79,16 @@ type lockout struct {
 	now  func() time.Time
 	seed maphash.Seed
 
-	mu        sync.Mutex
-	pairs     recent.Map[uint64, strikes] // by the hash of what is counted; all guarded by mu
-	addresses recent.Map[uint64, bucket]
-	users     recent.Map[uint64, bucket]
-	registers recent.Map[uint64, bucket]
+	mu            sync.Mutex
+	pairs         recent.Map[uint64, failures] // by the hash of what is counted; all guarded by mu
+	addresses     recent.Map[uint64, bucket]
+	users         recent.Map[uint64, bucket]
+	registrations recent.Map[uint64, bucket]
 }
 
-// strikes are wrong passwords in a row. MaxWait after the last they are forgotten.
-type strikes struct {
+// failures counts wrong passwords in a row, which are forgotten MaxWait after the
+// last.
+type failures struct {
 	count int
 	until time.Time // no try before
 }
@@ -98,28 +102,28 @@ type bucket struct {
 func newLockout(o LockoutOptions, now func() time.Time) *lockout {
 	return &lockout{
 		opts: o, now: now, seed: maphash.MakeSeed(),
-		pairs: recent.New[uint64, strikes](o.Entries), addresses: recent.New[uint64, bucket](o.Entries),
-		users: recent.New[uint64, bucket](o.Entries), registers: recent.New[uint64, bucket](o.Entries),
+		pairs: recent.New[uint64, failures](o.Entries), addresses: recent.New[uint64, bucket](o.Entries),
+		users: recent.New[uint64, bucket](o.Entries), registrations: recent.New[uint64, bucket](o.Entries),
 	}
 }
 
-// attempt is one look at a password, counted as a wrong one until it succeeds.
+// attempt is one check of a password, which counts as a wrong one until it succeeds.
 type attempt struct {
 	lockout             *lockout
 	pair, address, user uint64
 	known               bool
 }
 
-// begin takes an attempt of a user from an address. device, when not "", is one
-// that the user is logged in with; known tells that it or the address is. The
-// error is 429.
+// begin counts an attempt of a user from an address. device, when not "", is one
+// that the user is logged in with; known tells that the device or the address is.
+// The error is 429.
 func (l *lockout) begin(user string, address netip.Addr, device string, known bool) (*attempt, error) {
 	from := network(address)
-	a := &attempt{lockout: l, address: l.key("address", from), user: l.key("user", user), known: known}
+	a := &attempt{lockout: l, address: l.hashOf("address", from), user: l.hashOf("user", user), known: known}
 	if device != "" {
-		a.pair = l.key("device", user, device)
+		a.pair = l.hashOf("device", user, device)
 	} else {
-		a.pair = l.key("pair", user, from)
+		a.pair = l.hashOf("pair", user, from)
 	}
 	now := l.now()
 	l.mu.Lock()
@@ -130,13 +134,13 @@ func (l *lockout) begin(user string, address netip.Addr, device string, known bo
 		return nil, tooMany(wait)
 	}
 	if -wait > l.opts.MaxWait {
-		s = strikes{}
+		s = failures{}
 	}
-	address0, wait := full(&l.addresses, a.address, now, l.opts.AddressBurst, l.opts.AddressEvery)
+	addressLevel, wait := bucketLevel(&l.addresses, a.address, now, l.opts.AddressBurst, l.opts.AddressEvery)
 	if wait > 0 && device == "" {
 		return nil, tooMany(wait)
 	}
-	user0, wait := full(&l.users, a.user, now, l.opts.UserBurst, l.opts.UserEvery)
+	userLevel, wait := bucketLevel(&l.users, a.user, now, l.opts.UserBurst, l.opts.UserEvery)
 	if wait > 0 && !known {
 		return nil, tooMany(wait)
 	}
@@ -145,23 +149,24 @@ func (l *lockout) begin(user string, address netip.Addr, device string, known bo
 		s.until = now.Add(min(time.Second<<min(s.count-l.opts.Free, 30), l.opts.MaxWait))
 	}
 	l.pairs.Put(a.pair, s)
-	l.addresses.Put(a.address, bucket{address0 + 1, now})
+	l.addresses.Put(a.address, bucket{addressLevel + 1, now})
 	if !known {
-		l.users.Put(a.user, bucket{user0 + 1, now})
+		l.users.Put(a.user, bucket{userLevel + 1, now})
 	}
 	return a, nil
 }
 
-// good forgets what the pair did wrong, and takes the attempt back elsewhere.
-func (a *attempt) good() {
+// succeed forgets the wrong passwords of the pair, and no longer counts the attempt
+// for its address and its user.
+func (a *attempt) succeed() {
 	a.lockout.mu.Lock()
 	defer a.lockout.mu.Unlock()
 	a.lockout.pairs.Delete(a.pair)
-	a.backLocked()
+	a.refundLocked()
 }
 
-// void is for an attempt whose password nobody looked at.
-func (a *attempt) void() {
+// withdraw no longer counts an attempt whose password could not be checked.
+func (a *attempt) withdraw() {
 	l := a.lockout
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,10 +174,10 @@ func (a *attempt) void() {
 		s.count, s.until = max(s.count-1, 0), l.now()
 		l.pairs.Put(a.pair, s)
 	}
-	a.backLocked()
+	a.refundLocked()
 }
 
-func (a *attempt) backLocked() {
+func (a *attempt) refundLocked() {
 	l := a.lockout
 	if b, ok := l.addresses.Get(a.address); ok {
 		b.level = max(b.level-1, 0)
@@ -184,26 +189,28 @@ func (a *attempt) backLocked() {
 	}
 }
 
-// register takes a registration of an address, or tells how long to wait.
-func (l *lockout) register(address netip.Addr) error {
+// countRegistration counts a registration from an address; the error is 429 and tells
+// how long to wait.
+func (l *lockout) countRegistration(address netip.Addr) error {
 	if l.opts.Registrations < 0 {
 		return nil
 	}
-	key, now := l.key("register", network(address)), l.now()
+	key, now := l.hashOf("register", network(address)), l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	level, wait := full(&l.registers, key, now, l.opts.Registrations, l.opts.RegisterEvery/time.Duration(l.opts.Registrations))
+	every := l.opts.RegisterEvery / time.Duration(l.opts.Registrations)
+	level, wait := bucketLevel(&l.registrations, key, now, l.opts.Registrations, every)
 	if wait > 0 {
-		e := codec.Errorf(codec.CodeTooMany, "too many registrations from this address; try again in %s", wait.Round(time.Second))
-		e.RetryAfter = wait
-		return e
+		return retryIn(wait, "too many registrations from this address; try again in %s")
 	}
-	l.registers.Put(key, bucket{level + 1, now})
+	l.registrations.Put(key, bucket{level + 1, now})
 	return nil
 }
 
-// full is a bucket's level now, and how long until there is room for one more.
-func full(buckets *recent.Map[uint64, bucket], key uint64, now time.Time, size int, every time.Duration) (level float64, wait time.Duration) {
+// bucketLevel is a bucket's level now, and how long until there is room for one more.
+func bucketLevel(
+	buckets *recent.Map[uint64, bucket], key uint64, now time.Time, size int, every time.Duration,
+) (level float64, wait time.Duration) {
 	b, ok := buckets.Get(key)
 	if !ok {
 		return 0, 0
@@ -215,7 +222,8 @@ func full(buckets *recent.Map[uint64, bucket], key uint64, now time.Time, size i
 	return level, wait
 }
 
-// network is what one customer has: an IPv4 address, or a /64 of IPv6.
+// network is what an internet provider gives to one customer: an IPv4 address, or a
+// /64 of IPv6.
 func network(a netip.Addr) string {
 	if a = a.Unmap(); a.Is6() {
 		if p, err := a.Prefix(64); err == nil {
@@ -225,7 +233,7 @@ func network(a netip.Addr) string {
 	return a.String()
 }
 
-func (l *lockout) key(parts ...string) uint64 {
+func (l *lockout) hashOf(parts ...string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
 	for _, p := range parts {
@@ -236,7 +244,12 @@ func (l *lockout) key(parts ...string) uint64 {
 }
 
 func tooMany(wait time.Duration) error {
-	e := codec.Errorf(codec.CodeTooMany, "too many wrong passwords; try again in %s", max(wait.Round(time.Second), time.Second))
+	return retryIn(wait, "too many wrong passwords; try again in %s")
+}
+
+// retryIn is 429 with the time to wait, in whole seconds in the text.
+func retryIn(wait time.Duration, format string) error {
+	e := codec.Errorf(codec.CodeTooMany, format, max(wait.Round(time.Second), time.Second))
 	e.RetryAfter = wait
 	return e
 }

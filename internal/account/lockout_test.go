@@ -54,7 +54,7 @@ func TestThousandGuesses(t *testing.T) {
 			if codes[401] != 10 || codes[429] != 990 {
 				t.Errorf("%v, want 10 looked at", codes)
 			}
-			n.login(home, "alice", "") // where she always is
+			n.login(home, "alice", "") // a known address
 			n.login(from("203.0.113.9"), "alice", "")
 			_, err := n.Login(t.Context(), away, account.LoginRequest{User: "alice", Password: password})
 			wantCode(t, "the right one from there", err, 429, "too many")
@@ -100,8 +100,8 @@ func TestWaitsGrow(t *testing.T) {
 }
 
 // TestManyAddresses guess one user's password: strangers' tries are slowed to one
-// in ten seconds, and the user still comes in, from where he was before or with
-// the device that he had.
+// in ten seconds, and the user still comes in, from a known address or with a known
+// device.
 func TestManyAddresses(t *testing.T) {
 	n := start(t, account.Options{})
 	n.user("alice")
@@ -136,8 +136,8 @@ func TestManyAddresses(t *testing.T) {
 	n.login(from("203.0.113.9"), "alice", "")
 }
 
-// TestSameAddress: who shares the user's address can lock the pair, but not the
-// device that he has.
+// TestSameAddress: somebody with the same address can lock the pair, but not the
+// user's device.
 func TestSameAddress(t *testing.T) {
 	n := start(t, account.Options{})
 	n.user("alice")

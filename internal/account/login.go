@@ -20,16 +20,16 @@ import (
 
 // Bounds of what a login says about the device, in bytes.
 const (
-	maxDevice   = 128
-	maxPlatform = 32
+	maxDevice       = 128
+	maxPlatformName = 32
 )
 
 // LoginRequest is a user with a password.
 type LoginRequest struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
-	// Device is what the client calls itself; one that nobody can guess also keeps
-	// the user's way in open while others guess his password.
+	// Device is what the client calls itself. One that nobody can guess also lets the
+	// user log in while others guess at the password.
 	Device   string `json:"device,omitempty"`
 	Platform string `json:"platform,omitempty"`
 }
@@ -50,17 +50,18 @@ func (s *Service) Login(ctx context.Context, id Identity, r LoginRequest) (Login
 	if err := ValidUserID(r.User); err != nil {
 		return Login{}, err
 	}
-	if len(r.Password) > MaxPassword || r.Password == "" {
-		return Login{}, codec.Errorf(codec.CodeMalformed, "a password has %d to %d bytes", MinPassword, MaxPassword)
+	if len(r.Password) > maxPassword || r.Password == "" {
+		return Login{}, passwordLength()
 	}
-	if len(r.Device) > maxDevice || len(r.Platform) > maxPlatform {
-		return Login{}, codec.Errorf(codec.CodeMalformed, "device is at most %d and platform at most %d bytes", maxDevice, maxPlatform)
+	if len(r.Device) > maxDevice || len(r.Platform) > maxPlatformName {
+		return Login{}, codec.Errorf(codec.CodeMalformed,
+			"device is at most %d and platform at most %d bytes long", maxDevice, maxPlatformName)
 	}
-	a, err := s.attempt(ctx, id, r.User, r.Device)
+	a, err := s.beginAttempt(ctx, id, r.User, r.Device)
 	if err != nil {
 		return Login{}, err
 	}
-	u, err := s.check(ctx, a, r.User, r.Password)
+	u, err := s.checkPassword(ctx, a, r.User, r.Password)
 	if err != nil {
 		return Login{}, err
 	}
@@ -68,30 +69,30 @@ func (s *Service) Login(ctx context.Context, id Identity, r LoginRequest) (Login
 	if id.Address.IsValid() {
 		g.Address = id.Address.String()
 	}
-	made, err := s.grant(ctx, g)
+	login, err := s.createGrant(ctx, g)
 	if err != nil {
 		return Login{}, err
 	}
-	// Between the look at the password and now it may have been changed, or the
-	// account been disabled: who did that ended what there was, and this is newer.
-	now, err := s.store.User(ctx, u.ID)
-	good := err == nil && !now.Disabled
-	if good && now.Hash != u.Hash { // or another login brought it up to date
-		good, _, err = s.hasher.verify(ctx, now.Hash, r.Password)
+	// Since the password was checked it may have been changed, or the account been
+	// disabled. That ended the log-ins there were, and not this one, which is newer.
+	present, err := s.store.User(ctx, u.ID)
+	ok := err == nil && !present.Disabled
+	if ok && present.Hash != u.Hash { // or another login brought the hash up to date
+		ok, _, err = s.hasher.compare(ctx, present.Hash, r.Password)
 	}
-	if good {
-		return made, nil
+	if ok {
+		return login, nil
 	}
 	if err == nil || codec.AsError(err).Code == codec.CodeNotFound {
 		err = wrongCredentials()
 	}
-	grant, _, _ := strings.Cut(made.RefreshToken, ".")
+	grant, _, _ := strings.Cut(login.RefreshToken, ".")
 	return Login{}, errors.Join(err, s.endGrants(ctx, u.ID, []string{grant}))
 }
 
-// attempt asks the lockout, and asks again as a known device or address when it
-// refuses: only then do these have to be looked up.
-func (s *Service) attempt(ctx context.Context, id Identity, user, device string) (*attempt, error) {
+// beginAttempt asks the lockout, and when it refuses, asks again for a known device
+// or address: only then do these have to be looked up.
+func (s *Service) beginAttempt(ctx context.Context, id Identity, user, device string) (*attempt, error) {
 	a, err := s.lockout.begin(user, id.Address, "", false)
 	if err == nil {
 		return a, nil
@@ -100,8 +101,9 @@ func (s *Service) attempt(ctx context.Context, id Identity, user, device string)
 	if dberr != nil {
 		return nil, err
 	}
+	address := id.Address.String()
 	knownDevice := device != "" && slices.ContainsFunc(grants, func(g Grant) bool { return g.Device == device })
-	knownAddress := slices.ContainsFunc(grants, func(g Grant) bool { return g.Address != "" && g.Address == id.Address.String() })
+	knownAddress := slices.ContainsFunc(grants, func(g Grant) bool { return g.Address != "" && g.Address == address })
 	switch {
 	case knownDevice:
 		return s.lockout.begin(user, id.Address, device, true)
@@ -111,23 +113,23 @@ func (s *Service) attempt(ctx context.Context, id Identity, user, device string)
 	return nil, err
 }
 
-// check looks at a password. Its error says nothing of whether the user exists,
-// unless the password was right.
-func (s *Service) check(ctx context.Context, a *attempt, user, password string) (User, error) {
+// checkPassword compares a password with the user's. Its error tells nobody whether
+// the user exists, unless the password was right.
+func (s *Service) checkPassword(ctx context.Context, a *attempt, user, password string) (User, error) {
 	u, err := s.store.User(ctx, user)
 	if err != nil && codec.AsError(err).Code != codec.CodeNotFound {
-		a.void()
+		a.withdraw()
 		return User{}, err
 	}
-	ok, outdated, err := s.hasher.verify(ctx, u.Hash, password)
+	ok, outdated, err := s.hasher.compare(ctx, u.Hash, password)
 	if err != nil {
-		a.void()
+		a.withdraw()
 		return User{}, err
 	}
 	if !ok {
 		return User{}, wrongCredentials()
 	}
-	a.good()
+	a.succeed()
 	if u.Disabled {
 		return User{}, disabled()
 	}
@@ -137,22 +139,22 @@ func (s *Service) check(ctx context.Context, a *attempt, user, password string) 
 	return u, nil
 }
 
-// rehash brings a hash up to the parameters of today, and returns the one that
-// holds then. It can wait: an error is for the log.
+// rehash stores a hash with the present parameters and returns the one that is
+// stored then. An error is only logged: the old hash still serves.
 func (s *Service) rehash(ctx context.Context, u User, password string) string {
 	hash, err := s.hasher.hash(ctx, password)
 	if err == nil {
 		_, err = s.store.ChangeUser(ctx, u.ID, UserChange{Hash: &hash, OldHash: &u.Hash})
 	}
 	if err != nil {
-		s.log.Warn("a password could not be hashed anew", slog.String("user", u.ID), slog.Any("error", err))
+		s.log.Warn("the hash of a password was not renewed; it is tried again at the next login", slog.String("user", u.ID), slog.Any("error", err))
 		return u.Hash
 	}
 	return hash
 }
 
-// grant makes a log-in: a grant and its first tokens.
-func (s *Service) grant(ctx context.Context, g Grant) (Login, error) {
+// createGrant makes a log-in: a grant and its first tokens.
+func (s *Service) createGrant(ctx context.Context, g Grant) (Login, error) {
 	if err := s.makeRoom(ctx, g.User); err != nil {
 		return Login{}, err
 	}
@@ -163,19 +165,19 @@ func (s *Service) grant(ctx context.Context, g Grant) (Login, error) {
 	}
 	g.ID, g.Created, g.Used = id, s.now(), s.now()
 	g.Expires = g.Created + s.opts.RefreshTTL.Milliseconds()
-	half := make([]byte, sealedBytes)
-	rand.Read(half) // never fails, by its documentation
-	secret := s.seal(g.ID, half)
+	random := make([]byte, randomBytes)
+	rand.Read(random) // never fails, by its documentation
+	secret := s.seal(g.ID, random)
 	g.Hash = refreshHash(secret)
 	if err := s.store.CreateGrant(ctx, g); err != nil {
 		return Login{}, err
 	}
 	s.seen.note(g.User, g.Used)
-	return s.tokens(g, secret)
+	return s.issueTokens(g, secret)
 }
 
-// makeRoom ends the user's log-ins that were unused the longest when there are
-// too many.
+// makeRoom ends the log-ins that the user has not used for the longest time, when
+// there are too many.
 func (s *Service) makeRoom(ctx context.Context, user string) error {
 	grants, err := s.store.Grants(ctx, user)
 	if err != nil || len(grants) < s.opts.MaxDevices {
@@ -196,7 +198,7 @@ func (s *Service) newID(at int64) (string, error) {
 	return id.String(), err
 }
 
-func (s *Service) tokens(g Grant, secret []byte) (Login, error) {
+func (s *Service) issueTokens(g Grant, secret []byte) (Login, error) {
 	now := s.opts.Clock()
 	token, err := s.guard.signer.SignGrant(g.User, g.ID, s.opts.TokenTTL, now)
 	if err != nil {
@@ -209,12 +211,12 @@ func (s *Service) tokens(g Grant, secret []byte) (Login, error) {
 	}, nil
 }
 
-// refreshBytes is the length of a refresh token's secret. The first sealedBytes are
-// what nobody can guess; the others seal them, so that one that was replaced is
-// known for one of ours without having been kept.
+// refreshBytes is the length of a refresh token's secret. The first randomBytes of it
+// can't be guessed; the others are a signature of them, by which a secret that was
+// replaced is known for one of ours without having been stored.
 const (
 	refreshBytes = 32
-	sealedBytes  = 16
+	randomBytes  = 16
 )
 
 // refreshGrace is how long the refresh token before the last is still answered,
@@ -236,27 +238,27 @@ type RefreshRequest struct {
 // replaced before, however often since, is a stolen one, or the one that it was
 // stolen from: the log-in ends. The error is 401 whatever is wrong.
 func (s *Service) Refresh(ctx context.Context, _ Identity, r RefreshRequest) (Login, error) {
-	gone := codec.Errorf(codec.CodeUnauthorized, "refresh token refused; log in again")
+	refused := codec.Errorf(codec.CodeUnauthorized, "the refresh token is refused; log in again")
 	id, text, _ := strings.Cut(r.RefreshToken, ".")
 	secret, err := base64.RawURLEncoding.DecodeString(text)
 	if _, ok := grantTime(id); err != nil || !ok || len(secret) != refreshBytes {
-		return Login{}, gone
+		return Login{}, refused
 	}
-	// A second look is for who was overtaken by another with the same token.
+	// The second round is for a request that another one with the same token overtook.
 	for range 2 {
 		g, err := s.store.Grant(ctx, id)
 		switch {
 		case err != nil && codec.AsError(err).Code == codec.CodeNotFound:
-			return Login{}, gone
+			return Login{}, refused
 		case err != nil:
 			return Login{}, err
 		case g.Expires <= s.now():
-			return Login{}, gone
+			return Login{}, refused
 		}
 		next := s.nextSecret(g.ID, secret)
 		switch hash := refreshHash(secret); {
 		case hmac.Equal(hash, g.Hash):
-			if err := s.mayStay(ctx, g.User); err != nil {
+			if err := s.requireActive(ctx, g.User); err != nil {
 				return Login{}, err
 			}
 			g.Used = s.now()
@@ -269,15 +271,15 @@ func (s *Service) Refresh(ctx context.Context, _ Identity, r RefreshRequest) (Lo
 				return Login{}, err
 			}
 			s.seen.note(g.User, g.Used)
-			return s.tokens(g, next)
-		case !bytes.Equal(hash, g.Previous) && !hmac.Equal(secret, s.seal(g.ID, secret[:sealedBytes])):
-			return Login{}, gone
+			return s.issueTokens(g, next)
+		case !bytes.Equal(hash, g.Previous) && !hmac.Equal(secret, s.seal(g.ID, secret[:randomBytes])):
+			return Login{}, refused
 		case s.now()-g.Used <= refreshGrace.Milliseconds() && hmac.Equal(refreshHash(next), g.Hash):
-			return s.tokens(g, next)
+			return s.issueTokens(g, next)
 		}
-		s.log.Warn("a refresh token came twice: it was stolen, or a client doesn't keep the new one; the log-in was ended",
+		s.log.Warn("a refresh token was used twice: it is stolen, or a client doesn't keep the new one; the log-in is ended",
 			slog.String("user", g.User), slog.String("grant", g.ID), slog.String("device", g.Device))
-		return Login{}, errors.Join(gone, s.endGrants(ctx, g.User, []string{g.ID}))
+		return Login{}, errors.Join(refused, s.endGrants(ctx, g.User, []string{g.ID}))
 	}
 	return Login{}, codec.Errorf(codec.CodeUnavailable, "the refresh token is being used elsewhere; try again")
 }
@@ -288,24 +290,25 @@ func (s *Service) nextSecret(grant string, secret []byte) []byte {
 	h := hmac.New(sha256.New, s.guard.refresh)
 	h.Write([]byte(grant))
 	h.Write(secret)
-	return s.seal(grant, h.Sum(nil)[:sealedBytes])
+	return s.seal(grant, h.Sum(nil)[:randomBytes])
 }
 
-// seal is the whole secret that begins with half. Only who has our key can make one.
-func (s *Service) seal(grant string, half []byte) []byte {
+// seal is the whole secret that begins with the random bytes. Making one takes our
+// key.
+func (s *Service) seal(grant string, random []byte) []byte {
 	h := hmac.New(sha256.New, s.guard.refresh)
 	h.Write([]byte("seal"))
 	h.Write([]byte(grant))
-	h.Write(half)
-	return append(bytes.Clone(half), h.Sum(nil)[:refreshBytes-sealedBytes]...)
+	h.Write(random)
+	return append(bytes.Clone(random), h.Sum(nil)[:refreshBytes-randomBytes]...)
 }
 
-// mayStay refuses users that are disabled or gone.
-func (s *Service) mayStay(ctx context.Context, user string) error {
+// requireActive refuses users whose account is disabled or deleted.
+func (s *Service) requireActive(ctx context.Context, user string) error {
 	u, err := s.store.User(ctx, user)
 	switch {
 	case err != nil && codec.AsError(err).Code == codec.CodeNotFound:
-		return codec.Errorf(codec.CodeUnauthorized, "the account is gone")
+		return accountDeleted()
 	case err != nil:
 		return err
 	case u.Disabled:

@@ -34,7 +34,7 @@ func TestRegister(t *testing.T) {
 	}{
 		{"no id", account.RegisterRequest{Password: password}, 400, "user id"},
 		{"id with a space", account.RegisterRequest{User: "a b", Password: password}, 400, "user id"},
-		{"a bot's", account.RegisterRequest{User: "bot:x", Password: password}, 400, "bots"},
+		{"a bot's", account.RegisterRequest{User: "bot:x", Password: password}, 400, "choose another"},
 		{"short password", account.RegisterRequest{User: "bob", Password: "1234567"}, 400, "8 to 128"},
 		{"long password", account.RegisterRequest{User: "bob", Password: strings.Repeat("x", 129)}, 400, "8 to 128"},
 		{"name of two lines", account.RegisterRequest{User: "bob", Password: password, Name: "a\nb"}, 400, "name"},
@@ -93,7 +93,7 @@ func TestLoginRefused(t *testing.T) {
 	}
 	for name, r := range requests {
 		_, err := n.Login(ctx, home, r)
-		wantCode(t, name, err, 401, "user or password is wrong")
+		wantCode(t, name, err, 401, "the user or the password is wrong")
 		if errors.Unwrap(err) != nil {
 			t.Errorf("%s: a cause: %v", name, errors.Unwrap(err))
 		}

@@ -12,17 +12,17 @@ type ChangePasswordRequest struct {
 	New string `json:"new"`
 }
 
-// ChangePassword ends every other log-in of the user; the one that asks stays.
-// The old password is looked at as in a login, with the same limits: 401 when it
-// is wrong, 409 for who has none here.
+// ChangePassword ends every log-in of the user but the one that asks. The old
+// password is checked as in a login, with the same limits: 401 when it is wrong, 409
+// for a user without one.
 func (s *Service) ChangePassword(ctx context.Context, id Identity, r ChangePasswordRequest) (struct{}, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return struct{}{}, err
 	}
 	if err := validPassword(r.New); err != nil {
 		return struct{}{}, err
 	}
-	if len(r.Old) > MaxPassword {
+	if len(r.Old) > maxPassword {
 		return struct{}{}, wrongCredentials()
 	}
 	u, err := s.store.User(ctx, id.User)
@@ -30,13 +30,13 @@ func (s *Service) ChangePassword(ctx context.Context, id Identity, r ChangePassw
 		return struct{}{}, err
 	}
 	if u.Hash == "" {
-		return struct{}{}, codec.Errorf(codec.CodeConflict, "this account has no password here; who vouches for it keeps it")
+		return struct{}{}, codec.Errorf(codec.CodeConflict, "this account has no password here; change it where you log in")
 	}
-	a, err := s.attempt(ctx, id, id.User, id.Device)
+	a, err := s.beginAttempt(ctx, id, id.User, id.Device)
 	if err != nil {
 		return struct{}{}, err
 	}
-	if u, err = s.check(ctx, a, id.User, r.Old); err != nil {
+	if u, err = s.checkPassword(ctx, a, id.User, r.Old); err != nil {
 		return struct{}{}, err
 	}
 	hash, err := s.hasher.hash(ctx, r.New)

@@ -50,7 +50,7 @@ func NewPlatforms(extra map[string]int) (*Platforms, error) {
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
 		n := extra[name]
 		switch {
-		case !platformName(name):
+		case !validPlatformName(name):
 			return nil, fmt.Errorf("platform %q: a name is 1 to 32 of a-z, 0-9 and -, and begins with a letter", name)
 		case n <= int(Server) || n > MaxPlatform:
 			return nil, fmt.Errorf("platform %q: number %d is not within %d and %d", name, n, Server+1, MaxPlatform)
@@ -72,7 +72,7 @@ func (p *Platforms) add(name string, n Platform) {
 	p.all = append(p.all, n)
 }
 
-func platformName(s string) bool {
+func validPlatformName(s string) bool {
 	if len(s) < 1 || len(s) > 32 || s[0] < 'a' || s[0] > 'z' {
 		return false
 	}
@@ -95,9 +95,9 @@ func (p *Platforms) Parse(s string) (Platform, error) {
 		known[i] = fmt.Sprintf("%d %s", n, p.names[n])
 	}
 	if s == "" {
-		return 0, codec.Errorf(codec.CodeMalformed, "the platform is missing, known are %s", strings.Join(known, ", "))
+		return 0, codec.Errorf(codec.CodeMalformed, "the platform is missing; the platforms are %s", strings.Join(known, ", "))
 	}
-	return 0, codec.Errorf(codec.CodeMalformed, "unknown platform %q, known are %s", clip(s), strings.Join(known, ", "))
+	return 0, codec.Errorf(codec.CodeMalformed, "there is no platform %q; the platforms are %s", clip(s), strings.Join(known, ", "))
 }
 
 // Name returns the platform's name, or its number in digits when it is unknown.
@@ -107,9 +107,6 @@ func (p *Platforms) Name(n Platform) string {
 	}
 	return strconv.Itoa(int(n))
 }
-
-// All returns the known platforms in ascending order.
-func (p *Platforms) All() []Platform { return slices.Clone(p.all) }
 
 // PlatID is a platform as a client writes it in JSON: "1", 1 or "web".
 // Platforms.Parse makes sense of it.
@@ -141,5 +138,5 @@ func (p *PlatID) UnmarshalJSON(b []byte) error {
 }
 
 func errPlatID() error {
-	return codec.Errorf(codec.CodeMalformed, "PlatId must be a platform's number or name")
+	return codec.Errorf(codec.CodeMalformed, "PlatId must be a platform's number or name, such as 1 or \"web\"")
 }

@@ -26,7 +26,7 @@ func TestPlatforms(t *testing.T) {
 	for _, in := range []string{"", "0", "7", "01", "1.0", "-1", "64", "257", "Web", " web", "windows", strings.Repeat("x", 9999)} {
 		_, err := p.Parse(in)
 		e := codec.AsError(err)
-		if e == nil || e.Code != codec.CodeMalformed || !strings.HasSuffix(e.Msg, "known are 1 web, 2 android, 3 ios, 4 pc, 5 mini-program, 6 server, 9 tv, 63 car-2") || len(e.Msg) > 300 {
+		if e == nil || e.Code != codec.CodeMalformed || !strings.HasSuffix(e.Msg, "the platforms are 1 web, 2 android, 3 ios, 4 pc, 5 mini-program, 6 server, 9 tv, 63 car-2") || len(e.Msg) > 300 {
 			t.Errorf("Parse(%.20q): %v", in, err)
 		}
 	}
@@ -71,7 +71,7 @@ func TestPlatID(t *testing.T) {
 		var v platIDHolder
 		err := codec.DecodeData([]byte(`{"PlatId":`+in+`}`), &v)
 		var e *codec.Error
-		if !errors.As(err, &e) || e.Code != codec.CodeMalformed || e.Msg != "PlatId must be a platform's number or name" {
+		if !errors.As(err, &e) || e.Code != codec.CodeMalformed || e.Msg != `PlatId must be a platform's number or name, such as 1 or "web"` {
 			t.Errorf("%s gave %q, %v", in, v.ID, err)
 		}
 	}

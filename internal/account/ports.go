@@ -69,9 +69,9 @@ type UserStore interface {
 	CreateUser(ctx context.Context, u User) error
 	User(ctx context.Context, id string) (User, error)
 	ChangeUser(ctx context.Context, id string, c UserChange) (User, error)
-	// DeleteUser takes the account, its grants, friends and memberships away. What he
-	// sent stays in the conversations of others; a group that he owned goes to another
-	// of its members.
+	// DeleteUser removes the account, its grants, friends and memberships. Its messages
+	// stay in the conversations of others; a group that it owned goes to another of its
+	// members.
 	DeleteUser(ctx context.Context, id string) error
 }
 
@@ -91,8 +91,8 @@ type UserDirectory interface {
 type GrantStore interface {
 	CreateGrant(ctx context.Context, g Grant) error
 	Grant(ctx context.Context, id string) (Grant, error)
-	// RotateGrant puts a new hash in place of the one given, in one step; 409 when the
-	// one given is not the present one.
+	// RotateGrant replaces the old hash by the next, in one step; 409 when old is not
+	// the present one.
 	RotateGrant(ctx context.Context, id string, old, next []byte, now, expires int64) error
 	// Grants of a user, newest first.
 	Grants(ctx context.Context, user string) ([]Grant, error)

@@ -13,9 +13,9 @@ import (
 
 // Bounds of a profile, in bytes.
 const (
-	MaxName   = 256
-	MaxAvatar = 2048
-	MaxExtra  = 4 << 10
+	maxName   = 256
+	maxAvatar = 2048
+	maxExtra  = 4 << 10
 )
 
 // filesPath is where files that were uploaded here are served from.
@@ -32,11 +32,11 @@ type Profile struct {
 	Bot    bool   `json:"bot,omitempty"`
 }
 
-func profile(u User) Profile { return Profile{ID: u.ID, Name: u.Name, Avatar: u.Avatar, Bot: u.Bot} }
+func profileOf(u User) Profile { return Profile{ID: u.ID, Name: u.Name, Avatar: u.Avatar, Bot: u.Bot} }
 
 // Me is the user's own account.
 func (s *Service) Me(ctx context.Context, id Identity, _ struct{}) (User, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return User{}, err
 	}
 	return s.store.User(ctx, id.User)
@@ -51,13 +51,13 @@ type UpdateMeRequest struct {
 
 // UpdateMe changes the user's own profile and returns it.
 func (s *Service) UpdateMe(ctx context.Context, id Identity, r UpdateMeRequest) (User, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return User{}, err
 	}
 	if err := validProfile(r.Name, r.Avatar, r.Extra); err != nil {
 		return User{}, err
 	}
-	return s.store.ChangeUser(ctx, id.User, UserChange{Name: r.Name, Avatar: r.Avatar, Extra: extra(r.Extra)})
+	return s.store.ChangeUser(ctx, id.User, UserChange{Name: r.Name, Avatar: r.Avatar, Extra: extraChange(r.Extra)})
 }
 
 // UserRequest names one user.
@@ -67,14 +67,14 @@ type UserRequest struct {
 
 // User is anybody's profile; 404 when there is no such user.
 func (s *Service) User(ctx context.Context, id Identity, r UserRequest) (Profile, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return Profile{}, err
 	}
 	if err := ValidUserID(r.User); err != nil {
 		return Profile{}, err
 	}
 	u, err := s.store.User(ctx, r.User)
-	return profile(u), err
+	return profileOf(u), err
 }
 
 // UsersRequest names up to 200 users.
@@ -89,11 +89,12 @@ type UsersReply struct {
 
 // Users are the profiles of many.
 func (s *Service) Users(ctx context.Context, id Identity, r UsersRequest) (UsersReply, error) {
-	if err := asUser(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return UsersReply{}, err
 	}
 	if len(r.Users) > maxLookup {
-		return UsersReply{}, codec.Errorf(codec.CodeMalformed, "at most %d users can be asked for at once, not %d", maxLookup, len(r.Users))
+		return UsersReply{}, codec.Errorf(codec.CodeMalformed,
+			"one request names at most %d users, not %d; send several", maxLookup, len(r.Users))
 	}
 	for _, u := range r.Users {
 		if err := ValidUserID(u); err != nil {
@@ -111,7 +112,7 @@ func (s *Service) Users(ctx context.Context, id Identity, r UsersRequest) (Users
 	reply := UsersReply{Users: make([]Profile, 0, len(found))}
 	for _, name := range r.Users {
 		if u, ok := byID[name]; ok {
-			reply.Users = append(reply.Users, profile(u))
+			reply.Users = append(reply.Users, profileOf(u))
 			delete(byID, name)
 		}
 	}
@@ -119,14 +120,16 @@ func (s *Service) Users(ctx context.Context, id Identity, r UsersRequest) (Users
 }
 
 func validProfile(name, avatar *string, extra json.RawMessage) error {
-	if name != nil && (len(*name) > MaxName || !utf8.ValidString(*name) || strings.ContainsFunc(*name, unicode.IsControl)) {
-		return codec.Errorf(codec.CodeMalformed, "a name is at most %d bytes of text on one line", MaxName)
+	if name != nil &&
+		(len(*name) > maxName || !utf8.ValidString(*name) || strings.ContainsFunc(*name, unicode.IsControl)) {
+		return codec.Errorf(codec.CodeMalformed, "a name is at most %d bytes of text on one line", maxName)
 	}
 	if avatar != nil && *avatar != "" && !validAvatar(*avatar) {
-		return codec.Errorf(codec.CodeMalformed, "avatar is an address, http or https or under %s, of at most %d bytes", filesPath, MaxAvatar)
+		return codec.Errorf(codec.CodeMalformed,
+			"avatar is a URL of at most %d bytes: http, https, or a path that begins with %s", maxAvatar, filesPath)
 	}
-	if len(extra) > MaxExtra {
-		return codec.Errorf(codec.CodeTooLarge, "extra is at most %d bytes long", MaxExtra)
+	if len(extra) > maxExtra {
+		return codec.Errorf(codec.CodeTooLarge, "extra is at most %d bytes long", maxExtra)
 	}
 	if extra != nil && codec.ValidObject(extra) != nil {
 		return codec.Errorf(codec.CodeMalformed, "extra must be an object; {} empties it")
@@ -136,7 +139,7 @@ func validProfile(name, avatar *string, extra json.RawMessage) error {
 
 func validAvatar(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || len(text) > MaxAvatar || !utf8.ValidString(text) {
+	if err != nil || len(text) > maxAvatar || !utf8.ValidString(text) {
 		return false
 	}
 	if u.Scheme == "" && u.Host == "" {
@@ -145,8 +148,8 @@ func validAvatar(text string) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
-// extra is a change of the field, or none.
-func extra(raw json.RawMessage) *json.RawMessage {
+// extraChange is the change of the field extra that a request asks for, nil for none.
+func extraChange(raw json.RawMessage) *json.RawMessage {
 	if raw == nil {
 		return nil
 	}

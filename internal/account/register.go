@@ -19,16 +19,17 @@ type RegisterRequest struct {
 // 403 otherwise, 409 for an id that is taken, and 429 for too many of one address.
 func (s *Service) Register(ctx context.Context, id Identity, r RegisterRequest) (User, error) {
 	if !s.opts.Register {
-		return User{}, codec.Errorf(codec.CodeForbidden, "registering is off on this server; its administrator makes accounts, or turns on accounts.register")
+		return User{}, codec.Errorf(codec.CodeForbidden,
+			"registering is off on this server; its administrator makes accounts, or turns on accounts.register")
 	}
 	u := User{ID: r.User, Name: r.Name, Created: s.now()}
-	if err := s.validNew(u); err != nil {
+	if err := s.validNewUser(u); err != nil {
 		return User{}, err
 	}
 	if err := validPassword(r.Password); err != nil {
 		return User{}, err
 	}
-	if err := s.lockout.register(id.Address); err != nil {
+	if err := s.lockout.countRegistration(id.Address); err != nil {
 		return User{}, err
 	}
 	var err error
@@ -42,15 +43,15 @@ func (s *Service) Register(ctx context.Context, id Identity, r RegisterRequest) 
 	return u, nil
 }
 
-// botPrefix is of users that are programs; nobody logs in as one.
+// botPrefix begins the ids of users that are programs; nobody logs in as one.
 const botPrefix = "bot:"
 
-func (s *Service) validNew(u User) error {
+func (s *Service) validNewUser(u User) error {
 	if err := ValidUserID(u.ID); err != nil {
 		return err
 	}
 	if strings.HasPrefix(u.ID, botPrefix) && !u.Bot {
-		return codec.Errorf(codec.CodeMalformed, "user ids that begin with %q are bots'", botPrefix)
+		return codec.Errorf(codec.CodeMalformed, "a user id that begins with %q is a bot's; choose another", botPrefix)
 	}
 	return validProfile(&u.Name, &u.Avatar, u.Extra)
 }

@@ -21,9 +21,11 @@ func (s *Service) endGrants(ctx context.Context, user string, ids []string) erro
 	now := s.now()
 	var revoked []Revocation
 	for _, id := range ids {
-		revoked = append(revoked, Revocation{Grant: id, User: user, Before: now, Expires: now + s.opts.TokenTTL.Milliseconds()})
+		revoked = append(revoked, Revocation{
+			Grant: id, User: user, Before: now, Expires: now + s.opts.TokenTTL.Milliseconds(),
+		})
 	}
-	// First what other nodes read: should the rest fail, the client asks again.
+	// What other nodes read comes first: if the rest fails, the client asks again.
 	if err := s.store.Revoke(ctx, revoked...); err != nil {
 		return err
 	}
@@ -34,8 +36,8 @@ func (s *Service) endGrants(ctx context.Context, user string, ids []string) erro
 	return err
 }
 
-// endAll ends every log-in of a user, with tokens from outside too. gone tells
-// that it is because the account is disabled or deleted.
+// endAll ends every log-in of a user, also those with tokens of the site. gone tells
+// that the account is disabled or deleted.
 func (s *Service) endAll(ctx context.Context, user string, gone bool) error {
 	now := s.now()
 	r := Revocation{User: user, Before: now, Expires: now + s.opts.RevocationTTL.Milliseconds()}
@@ -49,19 +51,19 @@ func (s *Service) endAll(ctx context.Context, user string, gone bool) error {
 // apply makes a revocation count on this node: for tokens that come, and then for
 // connections that are here.
 func (s *Service) apply(ctx context.Context, r Revocation, gone bool) error {
-	fresh := s.guard.apply(r)
+	fresh := s.guard.remember(r)
 	if r.Grant == "" {
-		s.entrance.forget(r.User)
+		s.admission.forget(r.User)
 	}
 	if !fresh {
-		return nil // done before; newer connections are not meant
+		return nil // applied before; newer connections may stay
 	}
 	cause := delivery.CauseTokenRevoked
 	if gone {
 		cause = delivery.CauseAccountClosed
 	}
-	// How old a token from outside is isn't known any more: it was verified before this
-	// node knew of the revocation, so every login until now may be with one of those.
+	// How old a token of the site was is not remembered. It was verified before this
+	// node knew of the revocation, so every login until now may be with such a token.
 	_, err := s.sessions.Close(ctx, delivery.Sessions{User: r.User, Login: &delivery.Login{
 		Grant: r.Grant, GrantedUntil: time.UnixMilli(r.Before), LoggedInUntil: s.opts.Clock(),
 	}}, cause, "")
@@ -81,7 +83,7 @@ func (s *Service) poll(ctx context.Context, after int64) (int64, error) {
 	if err != nil {
 		return after, err
 	}
-	gone, err := s.gone(ctx, found)
+	gone, err := s.accountsGone(ctx, found)
 	if err != nil {
 		return after, err
 	}
@@ -94,9 +96,9 @@ func (s *Service) poll(ctx context.Context, after int64) (int64, error) {
 	return after, nil
 }
 
-// gone tells which of those whose every token was revoked have no account to log
-// in to any more.
-func (s *Service) gone(ctx context.Context, revoked []Revocation) (map[string]bool, error) {
+// accountsGone tells which users, of those whose every token was revoked, have no
+// account that they could log in to any more.
+func (s *Service) accountsGone(ctx context.Context, revoked []Revocation) (map[string]bool, error) {
 	gone := map[string]bool{}
 	for _, r := range revoked {
 		if r.Grant == "" {
@@ -114,9 +116,9 @@ func (s *Service) gone(ctx context.Context, revoked []Revocation) (map[string]bo
 }
 
 const (
-	cleanEvery = time.Minute      // how often what ran out is removed
+	cleanEvery = time.Minute      // how often expired grants and revocations are removed
 	cleanBatch = 1000             // rows removed in one transaction
-	seenEvery  = 10 * time.Second // how often it is written down who was there
+	seenEvery  = 10 * time.Second // how often the times when users were last seen are stored
 )
 
 // Run keeps this node up with the others' revocations and does the housekeeping,
@@ -131,7 +133,7 @@ func (s *Service) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			// What is known is written in the time that stopping has.
+			// Stopping has little time, which has to do for what is not stored yet.
 			final, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			s.writeSeen(final)
 			cancel()
@@ -140,7 +142,8 @@ func (s *Service) Run(ctx context.Context) {
 			next, err := s.poll(ctx, last)
 			if last = next; (err != nil) != failing && ctx.Err() == nil {
 				if failing = err != nil; failing {
-					s.log.Error("revocations of other nodes can't be read; tokens revoked there still count here", slog.Any("error", err))
+					s.log.Error("revocations of other nodes can't be read; tokens revoked there still count here",
+						slog.Any("error", err))
 				} else {
 					s.log.Info("revocations can be read again")
 				}
@@ -153,13 +156,13 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// clean removes what ran out.
+// clean removes expired grants and revocations.
 func (s *Service) clean(ctx context.Context) {
 	s.guard.sweep()
 	for ctx.Err() == nil {
 		n, err := s.store.ExpireGrants(ctx, s.now(), cleanBatch)
 		if err != nil {
-			s.log.Warn("what ran out could not be removed", slog.Any("error", err))
+			s.log.Warn("expired log-ins are not removed from the database; it is tried again in a minute", slog.Any("error", err))
 		}
 		if err != nil || n < cleanBatch {
 			return
@@ -167,17 +170,17 @@ func (s *Service) clean(ctx context.Context) {
 	}
 }
 
-// maxSeen bounds who is remembered until it is written. Beyond it users are left
-// out: when they were last seen is told to people, and decides nothing.
+// maxSeen bounds how many users wait to be stored as seen. Further ones are left out:
+// when they were last seen is only shown to people.
 const maxSeen = 10_000
 
-// seen is when users were last seen, not written yet.
-type seen struct {
+// lastSeen is when users were last seen, as far as it is not stored yet.
+type lastSeen struct {
 	mu    sync.Mutex
 	users map[string]int64 // guarded by mu
 }
 
-func (s *seen) note(user string, now int64) {
+func (s *lastSeen) note(user string, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, there := s.users[user]; there || len(s.users) < maxSeen {
@@ -194,7 +197,7 @@ func (s *Service) writeSeen(ctx context.Context) {
 		return
 	}
 	if err := s.store.SeenUsers(ctx, users); err != nil {
-		s.log.Warn("when users were last seen could not be written", slog.Any("error", err))
+		s.log.Warn("the database doesn't take when users were last seen; these times are lost", slog.Any("error", err))
 	}
 }
 

@@ -52,7 +52,7 @@ func TestRefresh(t *testing.T) {
 	_, err = n.refresh(three)
 	wantCode(t, "the thief's", err, 401, "log in again")
 	_, err = n.guard.Verify(three.Token)
-	wantCode(t, "his access token", err, 401, "revoked")
+	wantCode(t, "the access token", err, 401, "revoked")
 	if left := n.sessions.left(); len(left) != 0 {
 		t.Errorf("still connected: %q", left)
 	}
@@ -95,7 +95,7 @@ func TestRefreshManyStepsOld(t *testing.T) {
 	_, err = n.refresh(last)
 	wantCode(t, "the thief's", err, 401, "log in again")
 	_, err = n.guard.Verify(last.Token)
-	wantCode(t, "his access token", err, 401, "revoked")
+	wantCode(t, "the access token", err, 401, "revoked")
 	if left := n.sessions.left(); len(left) != 0 {
 		t.Errorf("still connected: %q", left)
 	}
@@ -179,7 +179,7 @@ func TestLogout(t *testing.T) {
 	_, err = n.Logout(ctx, outside, account.LogoutRequest{})
 	wantCode(t, "one token from outside", err, 409, "all: true")
 	_, err = n.Logout(ctx, admins, account.LogoutRequest{})
-	wantCode(t, "a backend", err, 403, "users")
+	wantCode(t, "a backend", err, 403, "only a user")
 }
 
 func (n *node) outside(user string) string {
@@ -268,7 +268,7 @@ func TestRevocationReachesOtherNodes(t *testing.T) {
 				}
 				n.identity(two.Token)
 				wantCode(t, name, n.Entered(ctx, account.Identity{User: "bob"}), 403, "disabled")
-				wantCode(t, name, n.Entered(ctx, account.Identity{User: "carol", Grant: "x"}), 401, "gone")
+				wantCode(t, name, n.Entered(ctx, account.Identity{User: "carol", Grant: "x"}), 401, "the account is deleted")
 			}
 			// A connection that came after the revocation stays.
 			d := b.login(home, "alice", "")

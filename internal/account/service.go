@@ -18,16 +18,16 @@ type Ports struct {
 	Store    Store
 	Guard    *Guard
 	Sessions delivery.Closer
-	// Deleting is told before a user is deleted, and what it returns is called once he
-	// is: whoever remembers him has to forget, as the id may be another's next. Nobody
-	// is told if nil.
+	// Deleting is called before a user is deleted, and what it returns once that is
+	// done: whoever remembers the user has to forget, since the id may be another's
+	// next. May be nil.
 	Deleting func(ctx context.Context, user string) (deleted func(), err error)
 }
 
 // Options are the service's knobs; zero values are the defaults that WithDefaults
 // has.
 type Options struct {
-	Register   bool          // strangers may make accounts
+	Register   bool          // anybody may make an account
 	TokenTTL   time.Duration // of access tokens
 	RefreshTTL time.Duration // of refresh tokens, from their last use
 	MaxDevices int           // places where a user is logged in: the one unused the longest goes
@@ -49,7 +49,10 @@ func (o Options) WithDefaults() Options {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&o.TokenTTL, time.Hour}, {&o.RefreshTTL, 30 * 24 * time.Hour}, {&o.RevocationTTL, 24 * time.Hour}, {&o.Poll, 2 * time.Second},
+		{&o.TokenTTL, time.Hour},
+		{&o.RefreshTTL, 30 * 24 * time.Hour},
+		{&o.RevocationTTL, 24 * time.Hour},
+		{&o.Poll, 2 * time.Second},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -75,16 +78,16 @@ func (o Options) WithDefaults() Options {
 // Service is accounts: registering, logging in and out, profiles, and what
 // administrators do with them. Its methods may be called from any goroutine.
 type Service struct {
-	store    Store
-	guard    *Guard
-	sessions delivery.Closer
-	deleting func(ctx context.Context, user string) (func(), error)
-	opts     Options
-	log      *slog.Logger
-	hasher   *hasher
-	lockout  *lockout
-	entrance *entrance
-	seen     seen
+	store     Store
+	guard     *Guard
+	sessions  delivery.Closer
+	deleting  func(ctx context.Context, user string) (func(), error)
+	opts      Options
+	log       *slog.Logger
+	hasher    *hasher
+	lockout   *lockout
+	admission *admission
+	seen      lastSeen
 
 	idsMu sync.Mutex
 	ids   *ulid.MonotonicEntropy // guarded by idsMu
@@ -100,27 +103,31 @@ func New(p Ports, o Options) (*Service, error) {
 	return &Service{
 		store: p.Store, guard: p.Guard, sessions: p.Sessions, deleting: p.Deleting, opts: o, log: o.Log,
 		hasher: hasher, lockout: newLockout(o.Lockout, o.Clock),
-		entrance: newEntrance(p.Store, o.KnownUsers, o.Clock),
-		seen:     seen{users: map[string]int64{}},
-		ids:      ulid.Monotonic(rand.Reader, 0),
+		admission: newAdmission(p.Store, o.KnownUsers, o.Clock),
+		seen:      lastSeen{users: map[string]int64{}},
+		ids:       ulid.Monotonic(rand.Reader, 0),
 	}, nil
 }
 
 // now is Unix milliseconds.
 func (s *Service) now() int64 { return s.opts.Clock().UnixMilli() }
 
-// asUser is 403 for who is no user.
-func asUser(id Identity) error {
+// requireUser is 403 for an API key, which acts for nobody.
+func requireUser(id Identity) error {
 	if id.User == "" {
-		return codec.Errorf(codec.CodeForbidden, "this is for users, with a token of their own")
+		return codec.Errorf(codec.CodeForbidden, "only a user can do this; log in and send the user's token")
 	}
 	return nil
 }
 
 func wrongCredentials() error {
-	return codec.Errorf(codec.CodeUnauthorized, "user or password is wrong")
+	return codec.Errorf(codec.CodeUnauthorized, "the user or the password is wrong")
 }
 
 func disabled() error {
-	return codec.Errorf(codec.CodeForbidden, "the account is disabled")
+	return codec.Errorf(codec.CodeForbidden, "the account is disabled; ask the administrator of this server")
+}
+
+func accountDeleted() error {
+	return codec.Errorf(codec.CodeUnauthorized, "the account is deleted")
 }

@@ -50,7 +50,7 @@ func (s *Signer) SignGrant(user, grant string, ttl time.Duration, now time.Time)
 		return "", err
 	}
 	if ttl < time.Second {
-		return "", fmt.Errorf("a token is valid for at least a second, not %v", ttl)
+		return "", fmt.Errorf("a token is valid for at least a second, not for %v", ttl)
 	}
 	claims := jwt.RegisteredClaims{
 		Subject:   user,

@@ -21,8 +21,8 @@ var ErrExpired = errors.New("token expired")
 // respect, until it was revoked.
 var ErrRevoked = errors.New("token revoked")
 
-// DefaultMaxToken is the longest token that is looked at, in bytes.
-const DefaultMaxToken = 8 << 10
+// defaultMaxToken is the longest token that is checked, in bytes.
+const defaultMaxToken = 8 << 10
 
 // VerifierOptions say which tokens are accepted. Key or JWKS is required; with
 // both, both count.
@@ -35,7 +35,7 @@ type VerifierOptions struct {
 	Audience  string           // aud must be or hold this; "" for any or none (section 4.1.3)
 	Leeway    time.Duration    // how wrong clocks may be, for exp and nbf
 	Now       func() time.Time // time.Now when nil
-	MaxToken  int              // in bytes; DefaultMaxToken when 0
+	MaxToken  int              // in bytes; 8 KiB when 0
 	// AllowNoExpiry accepts tokens without exp. They are refused otherwise,
 	// since nothing but a new key ever ends them.
 	AllowNoExpiry bool
@@ -96,7 +96,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	}
 	v := &Verifier{maxToken: o.MaxToken, leeway: o.Leeway, algorithm: o.Algorithm, parser: jwt.NewParser(options...)}
 	if v.maxToken == 0 {
-		v.maxToken = DefaultMaxToken
+		v.maxToken = defaultMaxToken
 	}
 	if err := v.SetKeys(set); err != nil {
 		return nil, err
@@ -150,8 +150,8 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 	if strings.Count(token, ".") != 2 {
 		return Claims{}, refuse(errors.New("not three parts with dots between them"))
 	}
-	var c claims
-	_, err := v.parser.ParseWithClaims(token, &c, v.key)
+	var c jwtClaims
+	_, err := v.parser.ParseWithClaims(token, &c, v.keyOf)
 	expired := onlyExpired(err)
 	if err != nil && !expired {
 		return Claims{}, refuse(err)
@@ -162,34 +162,34 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 	if expired {
 		return Claims{}, &codec.Error{Code: codec.CodeUnauthorized, Msg: "token expired", Cause: ErrExpired}
 	}
-	said := Claims{User: c.Subject}
+	result := Claims{User: c.Subject}
 	if len(c.ID) <= maxTokenID {
-		said.ID = c.ID
+		result.ID = c.ID
 	}
 	if c.IssuedAt != nil {
-		said.Issued = c.IssuedAt.Time
+		result.Issued = c.IssuedAt.Time
 	}
 	if c.ExpiresAt == nil {
-		return said, nil
+		return result, nil
 	}
 	// The number may be beyond what times can be compared and printed.
 	if c.ExpiresAt.Year() > 9999 {
 		return Claims{}, refuse(errors.New("exp is after the year 9999"))
 	}
-	said.Expires = c.ExpiresAt.Add(v.leeway)
-	return said, nil
+	result.Expires = c.ExpiresAt.Add(v.leeway)
+	return result, nil
 }
 
-// claims are decoded under the rules of codec. encoding/json would take a claim
+// jwtClaims are decoded under the rules of codec. encoding/json would take a claim
 // "Sub", which an issuer may let users choose, for sub.
-type claims struct{ jwt.RegisteredClaims }
+type jwtClaims struct{ jwt.RegisteredClaims }
 
-func (c *claims) UnmarshalJSON(b []byte) error {
+func (c *jwtClaims) UnmarshalJSON(b []byte) error {
 	return codec.DecodeData(b, &c.RegisteredClaims)
 }
 
-// key finds the key that a token's header asks for.
-func (v *Verifier) key(t *jwt.Token) (any, error) {
+// keyOf finds the key that a token's header asks for.
+func (v *Verifier) keyOf(t *jwt.Token) (any, error) {
 	// Extensions that must be understood, and we know none (RFC 7515 section 4.1.11).
 	if _, ok := t.Header["crit"]; ok {
 		return nil, errors.New("the header has crit")

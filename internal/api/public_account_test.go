@@ -55,7 +55,7 @@ func TestAccounts(t *testing.T) {
 	wantReply(t, d.ask(t, "POST", "/api/v1/users", "", `{"user":"bob","passwort":"correct horse"}`, true), 400, `did you mean \"password\"`)
 	wantReply(t, d.ask(t, "POST", "/api/v1/users", "", `{"user":"bob","password":"correct horse"}`, false), 200, `"id":"bob"`)
 
-	wantReply(t, d.ask(t, "POST", "/api/v1/login", "", `{"user":"alice","password":"wrong horse"}`, false), 401, "user or password is wrong")
+	wantReply(t, d.ask(t, "POST", "/api/v1/login", "", `{"user":"alice","password":"wrong horse"}`, false), 401, "the user or the password is wrong")
 	here, there := d.login(t, "alice", "laptop"), d.login(t, "alice", "phone")
 	wantReply(t, d.ask(t, "GET", "/api/v1/me", here.Token, "", false), 200, `"id":"alice"`)
 	wantReply(t, d.ask(t, "GET", "/api/v1/me", "", "", true), 401, "a token is needed")
@@ -137,7 +137,7 @@ func TestOpenMode(t *testing.T) {
 	d := newPublicDoor(t, api.PublicOptions{Users: account.OpenUsers{Guard: a.guard}, Services: api.Services{Account: a.Service}})
 	wantReply(t, d.ask(t, "GET", "/api/v1/me", "carol", "", false), 200, `"id":"carol","external":true`)
 	wantReply(t, d.ask(t, "GET", "/api/v1/me", "$carol", "", false), 401, "token refused")
-	wantReply(t, d.ask(t, "GET", "/api/v1/me", "bot:echo", "", false), 403, "bots")
+	wantReply(t, d.ask(t, "GET", "/api/v1/me", "bot:echo", "", false), 403, "a bot can't log in")
 	wantReply(t, d.ask(t, "POST", "/api/v1/users", "", `{"user":"alice","password":"correct horse"}`, false), 200, "")
 	l := d.login(t, "alice", "")
 	wantReply(t, d.ask(t, "GET", "/api/v1/me", l.Token, "", false), 200, `"id":"alice"`)

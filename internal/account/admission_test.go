@@ -28,8 +28,8 @@ func TestEntered(t *testing.T) {
 	wantCode(t, "unknown, and no database", n.Entered(ctx, account.Identity{User: "bob"}), 503, "database")
 	f.set(false)
 	wantCode(t, "an API key", n.Entered(ctx, admins), 0, "")
-	wantCode(t, "a bot", n.Entered(ctx, account.Identity{User: "bot:echo"}), 403, "bots")
-	wantCode(t, "ours and gone", n.Entered(ctx, account.Identity{User: "carol", Grant: "g"}), 401, "gone")
+	wantCode(t, "a bot", n.Entered(ctx, account.Identity{User: "bot:echo"}), 403, "a bot can't log in")
+	wantCode(t, "ours and gone", n.Entered(ctx, account.Identity{User: "carol", Grant: "g"}), 401, "the account is deleted")
 	if _, err := n.store.User(ctx, "carol"); code(err) != 404 {
 		t.Errorf("made again: %v", err)
 	}
@@ -62,8 +62,8 @@ func (s *slow) EnsureUsers(ctx context.Context, ids []string, now int64) error {
 	return s.Store.EnsureUsers(ctx, ids, now)
 }
 
-// TestStormOfFirstLogins: those who come together cost a query and a commit
-// together, and each gets his own answer.
+// TestStormOfFirstLogins: users who come together cost one query and one commit,
+// and each gets an answer of their own.
 func TestStormOfFirstLogins(t *testing.T) {
 	s := &slow{Store: storetest.Open(t, storetest.SQLite), gate: make(chan struct{})}
 	n := join(t, s, newClock(), account.Options{})
@@ -80,7 +80,7 @@ func TestStormOfFirstLogins(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all wait", func() bool { return n.EntranceWaiting() >= 998 })
+	eventually(t, "all wait", func() bool { return n.AdmissionWaiting() >= 998 })
 	close(s.gate)
 	wg.Wait()
 	if q, w := s.queries.Load(), s.writes.Load(); q > 4 || w > 4 {
