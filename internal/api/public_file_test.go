@@ -198,7 +198,7 @@ func TestForms(t *testing.T) {
 		{name: "the same twice", query: "?conv=g:club", fields: []field{{name: "conv", content: []byte("g:club")}, {"file", "cat.png", "", png}}, status: 400, says: "conv comes twice"},
 		{name: "a huge field", fields: []field{{name: "name", content: bytes.Repeat([]byte("x"), 2000)}, {"file", "cat.png", "", png}}, status: 413, says: "1024 bytes"},
 		{name: "an empty file", fields: []field{{"file", "cat.png", "image/png", nil}}, status: 400, says: "empty"},
-		{name: "a lie", fields: []field{{"file", "cat.png", "image/png", []byte("<!DOCTYPE html>")}}, status: 415, says: "image/png, but it is text/html"},
+		{name: "a lie", fields: []field{{"file", "cat.png", "image/png", []byte("<!DOCTYPE html>")}}, status: 415, says: "image/png, but its content is text/html"},
 		{name: "a file at the bound", fields: []field{{"file", "a.txt", "", bytes.Repeat([]byte("a"), 100_000)}}, status: 200, called: "a.txt"},
 		{name: "a file over the bound", fields: []field{{"file", "a.txt", "", bytes.Repeat([]byte("a"), 100_001)}}, status: 413, says: "100000 bytes"},
 	} {
@@ -250,7 +250,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 		{name: "compressed", user: "ada", body: text(10), header: []string{"Content-Encoding", "gzip"}, status: 415, says: "Content-Encoding"},
 		{name: "a form without a boundary", user: "ada", body: text(10), header: []string{"Content-Type", "multipart/form-data"}, status: 400, says: "boundary"},
 		{name: "a form that is none", user: "ada", body: text(10), header: []string{"Content-Type", "multipart/form-data; boundary=x"}, status: 400, says: "form"},
-		{name: "bytes that nobody knows", user: "ada", body: strings.NewReader("\x01\x02\xff\xfe"), status: 415, says: "can't be told"},
+		{name: "bytes that nobody knows", user: "ada", body: strings.NewReader("\x01\x02\xff\xfe"), status: 415, says: "is not known"},
 		{name: "another's conversation", path: "?conv=s:bob:eve", user: "ada", body: text(10), status: 403, says: "s:bob:eve"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 var _ chat.Files = (*Service)(nil)
 
 // Attach lets the members of a conversation read the files that a message about
-// to be sent to it carries, and keeps them from being cleaned away. URLs that are
-// not paths of this server's files are none of its business. The sender has to be
-// able to read what he sends, or 403: else anybody who learns a file's id could
-// send it to himself. A backend, which has an API key, may send any file.
+// to be sent to it carries, and keeps them from being cleaned away. It leaves URLs
+// alone that are not paths of this server's files. 403 when the sender can't read a
+// file: else anybody who learns a file's id could send it to themselves. A backend,
+// which has an API key, may send any file.
 //
 // It is called before the message is committed, since a receiver may ask for the
 // file as soon as it is. If the commit then fails, the conversation may read what
@@ -28,7 +28,8 @@ func (s *Service) Attach(ctx context.Context, id account.Identity, conv string, 
 		}
 		file, name, ok := parseURL(u)
 		if !ok {
-			return codec.Errorf(codec.CodeMalformed, "%.128q is not the URL of a file; upload it first and send the url of the reply", u)
+			return codec.Errorf(codec.CodeMalformed,
+				"%.128q is not the URL of a file; upload the file first and send the url of the reply", u)
 		}
 		var f File
 		var err error
@@ -51,9 +52,9 @@ func (s *Service) Attach(ctx context.Context, id account.Identity, conv string, 
 	return s.store.AttachFiles(ctx, ids, conv)
 }
 
-// mayPost tells whether a user may link a file to a conversation: he is one of
-// the two of a single chat, also before its first message, or a member of a group.
-func (s *Service) mayPost(ctx context.Context, user, conv string) error {
+// requirePoster is 403 unless the user may link a file to the conversation: as one of
+// the two of a single chat, also before its first message, or as a member of a group.
+func (s *Service) requirePoster(ctx context.Context, user, conv string) error {
 	kind, a, b, _ := chat.ParseKey(conv)
 	switch {
 	case kind == chat.KindSingle && (a == user || b == user):

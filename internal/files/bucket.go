@@ -17,8 +17,8 @@ import (
 	"pushd/internal/codec"
 )
 
-// Bucket is where the bytes are. What it was told to write is whole or not
-// there, and survives a crash once Write has returned.
+// Bucket is where the bytes are. An object is there as a whole or not at all, and
+// survives a crash once its write has returned.
 type Bucket struct {
 	blob *blob.Bucket
 	dir  string // of a bucket on local disk; "" for any other
@@ -90,14 +90,14 @@ func (b *Bucket) Close() error {
 	return nil
 }
 
-// key spreads files over 1,024 directories. Everything of a file begins with its
+// objectKey spreads files over 1,024 directories. Everything of a file begins with its
 // key, so that all of it is found by that.
-func key(id string) string { return id[len(id)-2:] + "/" + id }
+func objectKey(id string) string { return id[len(id)-2:] + "/" + id }
 
-func thumbKey(id string) string { return key(id) + ".thumb" }
+func thumbKey(id string) string { return objectKey(id) + ".thumb" }
 
-// write stores all of body. An error of body's own comes back as it is, wrapped;
-// one of the store is 503. After an error there is nothing under the key.
+// write stores all of body. An error of the body comes back as it is, one of the
+// store is 503. After an error there is nothing under the key.
 func (b *Bucket) write(ctx context.Context, key, contentType string, body io.Reader) (size int64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -117,16 +117,16 @@ func (b *Bucket) write(ctx context.Context, key, contentType string, body io.Rea
 	}
 	// The wrapper keeps io.Copy from handing the body to the driver, where errors
 	// of the two could not be told apart.
-	source := &source{body: body}
-	size, err = io.Copy(struct{ io.Writer }{w}, source)
+	reader := &bodyReader{body: body}
+	size, err = io.Copy(struct{ io.Writer }{w}, reader)
 	if err == nil && file != nil {
 		err = file.Sync()
 	}
 	if err != nil {
-		cancel() // before Close: that is what makes it give up
+		cancel() // before Close, which then stores nothing
 		_ = w.Close()
-		if source.err != nil {
-			return size, source.err
+		if reader.err != nil {
+			return size, reader.err
 		}
 		return size, unavailable(err)
 	}
@@ -136,13 +136,13 @@ func (b *Bucket) write(ctx context.Context, key, contentType string, body io.Rea
 	return size, b.syncDirs(key)
 }
 
-// source remembers an error of the body.
-type source struct {
+// bodyReader remembers an error of the body.
+type bodyReader struct {
 	body io.Reader
 	err  error
 }
 
-func (s *source) Read(p []byte) (int, error) {
+func (s *bodyReader) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
@@ -167,11 +167,11 @@ func (b *Bucket) syncDirs(key string) error {
 	return nil
 }
 
-// read opens length bytes from offset on; -1 is all that follow.
-func (b *Bucket) read(ctx context.Context, key string, offset, length int64) (*blob.Reader, error) {
+// openRange opens length bytes from offset on; -1 is all that follow.
+func (b *Bucket) openRange(ctx context.Context, key string, offset, length int64) (*blob.Reader, error) {
 	r, err := b.blob.NewRangeReader(ctx, key, offset, length, nil)
 	if gcerrors.Code(err) == gcerrors.NotFound {
-		e := codec.Errorf(codec.CodeNotFound, "the content of this file is gone")
+		e := codec.Errorf(codec.CodeNotFound, "the content of this file is no longer stored")
 		e.Cause = err
 		return nil, e
 	}
@@ -204,7 +204,7 @@ func (b *Bucket) remove(ctx context.Context, prefix string) error {
 }
 
 func unavailable(err error) error {
-	e := codec.Errorf(codec.CodeUnavailable, "files can't be stored or read now")
+	e := codec.Errorf(codec.CodeUnavailable, "files can't be stored or read right now; try again later")
 	e.Cause = err
 	return e
 }

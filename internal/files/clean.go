@@ -12,15 +12,16 @@ const (
 	cleanBatch = 500
 )
 
-// Run cleans every ten minutes until ctx ends.
+// Run removes unused files every ten minutes until ctx ends.
 func (s *Service) Run(ctx context.Context) {
 	t := time.NewTicker(cleanEvery)
 	defer t.Stop()
 	for {
 		if removed, err := s.Clean(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("files were not cleaned", logError(err), slog.Int("removed", removed))
+			s.log.Warn("some unused files are not removed; it is tried again in ten minutes",
+				logError(err), slog.Int("removed", removed))
 		} else if removed > 0 {
-			s.log.Info("files were cleaned", slog.Int("removed", removed))
+			s.log.Info("unused files removed", slog.Int("removed", removed))
 		}
 		select {
 		case <-ctx.Done():
@@ -30,13 +31,14 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// Clean removes the files that no message carries after the time for that, the
-// uploads that came to nothing, and what was deleted and could not be erased then.
-// It tells how many. Several nodes may do it at once.
+// Clean removes the files that no message has carried for too long, the uploads that
+// were never finished, and the rest of files that could not be removed as a whole. It
+// returns how many. Several nodes may do it at once.
 func (s *Service) Clean(ctx context.Context) (removed int, err error) {
 	now := s.opts.Clock()
 	for {
-		ids, err := s.store.CondemnStale(ctx, now.Add(-uploadTime).UnixMilli(), now.Add(-s.opts.Unattached).UnixMilli(), cleanBatch)
+		uploading, unattached := now.Add(-uploadTime).UnixMilli(), now.Add(-s.opts.Unattached).UnixMilli()
+		ids, err := s.store.CondemnStale(ctx, uploading, unattached, cleanBatch)
 		if err != nil {
 			return removed, err
 		}
@@ -48,7 +50,8 @@ func (s *Service) Clean(ctx context.Context) (removed int, err error) {
 			}
 			removed++
 		}
-		// What failed would be found again at once, so the rest waits for the next time.
+		// Those that failed would be found again at once, so the rest waits for the next
+		// time.
 		if failed != nil || len(ids) < cleanBatch {
 			return removed, failed
 		}

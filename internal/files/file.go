@@ -38,7 +38,7 @@ type Info struct {
 	Created  int64  `json:"created"`
 }
 
-func (f File) info() Info {
+func (f File) clientInfo() Info {
 	i := Info{
 		ID: f.ID, URL: f.url(), Name: f.Name, Type: f.Type, Size: f.Size,
 		Width: f.Width, Height: f.Height, Duration: f.Duration, Created: f.Created,

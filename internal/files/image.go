@@ -17,7 +17,7 @@ import (
 	"pushd/internal/codec"
 )
 
-// format is one that thumbnails are made of. The decoders are named here instead
+// format is an image format that thumbnails can be made of. The decoders are named here instead
 // of registered, so that what is decoded is what was sniffed and nothing else.
 type format struct {
 	config func(io.Reader) (image.Config, error)
@@ -46,15 +46,15 @@ const headerLen = 4 << 20
 // the one segment that says it, and what may come before.
 const exifLen = 72 << 10
 
-// picture fills in the size of a picture, makes its thumbnail, and refuses what
-// would blow up whoever looks at it. What a client can show and this can't, such
-// as an animated WebP, goes without a thumbnail.
-func (s *Service) picture(ctx context.Context, f *File) error {
+// inspectImage fills in the size of a picture, makes its thumbnail, and refuses one
+// that would take all memory of whoever decodes it. A picture that clients can show
+// and that can't be decoded here, such as an animated WebP, gets no thumbnail.
+func (s *Service) inspectImage(ctx context.Context, f *File) error {
 	codecs, ok := formatOf(f.Type)
 	if !ok {
 		return nil
 	}
-	r, err := s.bucket.read(ctx, key(f.ID), 0, -1)
+	r, err := s.bucket.openRange(ctx, objectKey(f.ID), 0, -1)
 	if err != nil {
 		return err
 	}
@@ -72,20 +72,23 @@ func (s *Service) picture(ctx context.Context, f *File) error {
 	}
 	// A product of two ints of a decoder can't pass 64 bits.
 	if pixels := int64(config.Width) * int64(config.Height); pixels > int64(s.opts.MaxPixels) {
-		return codec.Errorf(codec.CodeTooLarge, "a picture has at most %d pixels; this one has %d × %d", s.opts.MaxPixels, config.Width, config.Height)
+		return codec.Errorf(codec.CodeTooLarge,
+			"a picture has at most %d pixels; this one has %d × %d", s.opts.MaxPixels, config.Width, config.Height)
 	}
 	if config.Width < 1 || config.Height < 1 {
 		return refuse("this picture has no pixels")
 	}
 	f.Width, f.Height = turn.size(config.Width, config.Height)
 	if err := s.thumbnail(ctx, f, codecs, config, turn, io.MultiReader(&read, buffered)); err != nil {
-		s.log.Warn("no thumbnail", slog.String("file", f.ID), slog.String("type", f.Type), slog.String("error", err.Error()))
+		s.log.Warn("a picture is stored without a thumbnail", logFile(f.ID), slog.String("type", f.Type), logError(err))
 	}
 	return ctx.Err()
 }
 
 // thumbnail makes and stores the small picture.
-func (s *Service) thumbnail(ctx context.Context, f *File, codecs format, config image.Config, turn orientation, r io.Reader) error {
+func (s *Service) thumbnail(
+	ctx context.Context, f *File, codecs format, config image.Config, turn orientation, r io.Reader,
+) error {
 	// Eight bytes a pixel is what the greediest decoders take: progressive JPEG and
 	// PNG of 16 bits. The floor stands for what they take besides.
 	need := min(int64(config.Width)*int64(config.Height)*8+(4<<20), thumbMemory)

@@ -13,10 +13,9 @@ import (
 	"pushd/internal/codec"
 )
 
-// A link is a file's URL with a query that says for whom it was made and until
-// when it is good, and a signature: an <img src> can carry no token. It stands for
-// its user, for this file alone and for reading alone; whether he may read it is
-// asked again each time it is used.
+// A link is a file's URL with a query that says which user it was made for and until
+// when it is valid, and a signature: an <img src> can carry no token. It lets that
+// user read this one file; whether the user may is checked again at each use.
 
 // Signature is the query of a link.
 type Signature struct {
@@ -57,23 +56,23 @@ func (s *Service) Link(ctx context.Context, id account.Identity, r LinkRequest) 
 	if err != nil {
 		return LinkReply{}, err
 	}
-	return s.link(f, id.User), nil
+	return s.makeLink(f, id.User), nil
 }
 
 // Links makes links to many files at once, such as those of a page of messages.
 func (s *Service) Links(ctx context.Context, id account.Identity, r LinksRequest) (LinksReply, error) {
-	if err := userOnly(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return LinksReply{}, err
 	}
 	if len(r.IDs) == 0 || len(r.IDs) > MaxLinks {
-		return LinksReply{}, codec.Errorf(codec.CodeMalformed, "ids has 1 to %d ids of files", MaxLinks)
+		return LinksReply{}, codec.Errorf(codec.CodeMalformed, "ids names 1 to %d files", MaxLinks)
 	}
 	reply := LinksReply{Links: map[string]LinkReply{}, Expires: s.linkExpiry() * 1000}
-	for _, one := range r.IDs {
-		f, err := s.readable(ctx, id, one)
+	for _, file := range r.IDs {
+		f, err := s.readable(ctx, id, file)
 		switch code := codec.AsError(err); {
 		case err == nil:
-			reply.Links[one] = s.link(f, id.User)
+			reply.Links[file] = s.makeLink(f, id.User)
 		case code.Code != codec.CodeNotFound && code.Code != codec.CodeForbidden:
 			return LinksReply{}, err
 		}
@@ -81,7 +80,7 @@ func (s *Service) Links(ctx context.Context, id account.Identity, r LinksRequest
 	return reply, nil
 }
 
-func (s *Service) link(f File, user string) LinkReply {
+func (s *Service) makeLink(f File, user string) LinkReply {
 	expires := s.linkExpiry()
 	e := strconv.FormatInt(expires, 10)
 	query := "?" + url.Values{"u": {user}, "e": {e}, "k": {s.mac(f.ID, user, e)}}.Encode()
@@ -100,10 +99,11 @@ func (s *Service) linkExpiry() int64 {
 	return (s.opts.Clock().Unix()/span + 2) * span
 }
 
-// Redeem tells whom a link to a file stands for; 401 when it isn't good.
+// Redeem returns the user that a link to a file was made for; 401 when it is forged
+// or has expired.
 func (s *Service) Redeem(id string, sig Signature) (account.Identity, error) {
 	if !hmac.Equal([]byte(sig.MAC), []byte(s.mac(id, sig.User, sig.Expires))) {
-		return account.Identity{}, codec.Errorf(codec.CodeUnauthorized, "this link is not good; ask for a new one")
+		return account.Identity{}, codec.Errorf(codec.CodeUnauthorized, "this link is not valid; ask for a new one")
 	}
 	seconds, err := strconv.ParseInt(sig.Expires, 10, 64)
 	if err != nil || s.opts.Clock().Unix() >= seconds {

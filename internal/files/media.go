@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// media fills in how long a sound or video is, where its container says so in a
-// place that is cheap to find: WAV, and the MP4 family. Nothing is refused for it:
-// players are better judges of what they can play.
-func (s *Service) media(ctx context.Context, f *File) error {
+// inspectMedia fills in how long a sound or video is, where its container says so in a
+// place that is cheap to find: WAV, and the MP4 family. It refuses nothing: players
+// know better what they can play.
+func (s *Service) inspectMedia(ctx context.Context, f *File) error {
 	var read func(io.ReadSeeker, *File) error
 	switch f.Type {
 	case "audio/wav":
@@ -20,14 +20,14 @@ func (s *Service) media(ctx context.Context, f *File) error {
 	default:
 		return nil
 	}
-	r, err := s.bucket.read(ctx, key(f.ID), 0, -1)
+	r, err := s.bucket.openRange(ctx, objectKey(f.ID), 0, -1)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = r.Close() }() // only read
-	found := *f
-	if read(r, &found) == nil {
-		*f = found
+	measured := *f
+	if read(r, &measured) == nil {
+		*f = measured
 	}
 	return ctx.Err()
 }
@@ -64,7 +64,7 @@ func readWAV(r io.ReadSeeker, f *File) error {
 			if rate == 0 {
 				return errContainer
 			}
-			return f.lasts(min(uint64(size), uint64(f.Size))*1000, rate)
+			return f.setDuration(min(uint64(size), uint64(f.Size))*1000, rate)
 		}
 		if _, err := r.Seek(int64(size)+int64(size&1), io.SeekCurrent); err != nil {
 			return err
@@ -92,8 +92,8 @@ func readMP4(r io.ReadSeeker, f *File) error {
 
 var errDescend = errors.New("look into this box")
 
-// walkBoxes calls visit with each box between two offsets, and walks into those
-// that visit says so of. The reader stands at the box's content.
+// walkBoxes calls visit with each box between two offsets, and walks into those for
+// which visit returns errDescend. The reader stands at the box's content.
 func walkBoxes(r io.ReadSeeker, at, end int64, parts *int, visit func(kind string, at, end int64) error) error {
 	for at+8 <= end {
 		if *parts--; *parts < 0 {
@@ -141,9 +141,9 @@ func readMovieHeader(r io.Reader, length int64, f *File) error {
 		if length < 32 {
 			return errContainer
 		}
-		return f.lasts(binary.BigEndian.Uint64(b[24:])*1000, uint64(binary.BigEndian.Uint32(b[20:])))
+		return f.setDuration(binary.BigEndian.Uint64(b[24:])*1000, uint64(binary.BigEndian.Uint32(b[20:])))
 	}
-	return f.lasts(uint64(binary.BigEndian.Uint32(b[16:]))*1000, uint64(binary.BigEndian.Uint32(b[12:])))
+	return f.setDuration(uint64(binary.BigEndian.Uint32(b[16:]))*1000, uint64(binary.BigEndian.Uint32(b[12:])))
 }
 
 func readTrackHeader(r io.Reader, length int64, f *File) error {
@@ -166,8 +166,8 @@ func readTrackHeader(r io.Reader, length int64, f *File) error {
 	return nil
 }
 
-// lasts sets the duration to a fraction of milliseconds.
-func (f *File) lasts(numerator, denominator uint64) error {
+// setDuration sets the duration to a fraction of milliseconds.
+func (f *File) setDuration(numerator, denominator uint64) error {
 	if denominator == 0 || numerator/denominator > maxDuration {
 		return errContainer
 	}

@@ -11,15 +11,16 @@ import (
 // maxName is how long a name may be, in bytes: what file systems allow.
 const maxName = 255
 
-// launched are extensions by which a double click runs a file, whatever is in it.
-var launched = []string{
+// executableExtensions are those by which a double click runs a file, whatever is in
+// it.
+var executableExtensions = []string{
 	".html", ".htm", ".xhtml", ".shtml", ".svg", ".xml", ".js", ".mjs", ".jse", ".vbs", ".wsf", ".hta",
 	".exe", ".com", ".scr", ".bat", ".cmd", ".msi", ".ps1", ".lnk", ".url", ".jar", ".sh", ".desktop", ".app",
 }
 
-// cleanName makes of what somebody called a file a name that is safe in a path,
-// in a header and on any disk. extension is what its type goes with; it is added
-// when there is none, or one that runs.
+// cleanName makes a name that is safe in a path, in a header and on any disk of the
+// one that the uploader gave. extension is that of the file's type; it is added when
+// the name has none, or one that runs.
 func cleanName(name, contentType, extension string) string {
 	if !utf8.ValidString(name) {
 		name = strings.ToValidUTF8(name, "_")
@@ -44,7 +45,7 @@ func cleanName(name, contentType, extension string) string {
 		extension = ".bin"
 	}
 	ext := strings.ToLower(path.Ext(name))
-	if ext == "" || contentType != anyType && slices.Contains(launched, ext) {
+	if ext == "" || contentType != anyType && slices.Contains(executableExtensions, ext) {
 		name += extension
 	}
 	return shorten(name)

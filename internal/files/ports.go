@@ -13,8 +13,9 @@ type Uploads interface {
 	// CreateFile records an upload under way and reserves f.Size bytes of its owner's
 	// quota; 429 when that would be more than quota.
 	CreateFile(ctx context.Context, f File, quota int64) error
-	// FinishFile makes it readable and gives back what of the reserve was not used; conv
-	// is linked too, unless it is "". 409 when it was given up meanwhile.
+	// FinishFile makes it readable and gives back what of the reserved bytes was not
+	// used; it is linked to conv too, unless that is "". 409 when it was given up
+	// meanwhile.
 	FinishFile(ctx context.Context, f File, conv string) error
 	// CondemnFile makes it unreadable at once; the second time is no error. Its row
 	// stays until ForgetFile, so that its bytes are found again after a crash.
@@ -32,14 +33,14 @@ type Records interface {
 	// File finds one; 404 also for one that is condemned or still uploading.
 	File(ctx context.Context, id string) (File, error)
 	// ReadableFile is File, and tells whether the user uploaded it or is in a
-	// conversation that it is linked to. notices is the key of his notices.
+	// conversation that it is linked to. notices is the key of the user's notices.
 	ReadableFile(ctx context.Context, id, user, notices string) (f File, may bool, err error)
 	// AttachFiles links files to a conversation, for good; 404 when one isn't there.
 	AttachFiles(ctx context.Context, ids []string, conv string) error
 	// FileLinks are the conversations that a file is linked to, ascending, at most limit.
 	FileLinks(ctx context.Context, id string, limit int) ([]string, error)
-	// FilesOf are a user's own, newest first, and how many bytes count for his quota; 400
-	// for a cursor that isn't one.
+	// FilesOf are the files that a user uploaded, newest first, and how many bytes count
+	// for the user's quota; 400 for a cursor that this did not make.
 	FilesOf(ctx context.Context, user string, limit int, cursor string) (page []File, next string, used int64, err error)
 	// InConversation tells whether the user is a member of it.
 	InConversation(ctx context.Context, user, conv string) (bool, error)
@@ -51,11 +52,11 @@ type Store interface {
 	Records
 }
 
-// Who a method is called for is always a user, but for backends in Attach and in
-// the admin methods.
-func userOnly(id account.Identity) error {
+// requireUser is 403 for an API key. Backends may call Attach and the admin methods
+// alone.
+func requireUser(id account.Identity) error {
 	if id.User == "" {
-		return forbidden("only a user can do this; log in and send his token")
+		return forbidden("only a user can do this; log in and send the user's token")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type InfoRequest struct {
 // Info tells what is known about a file that the caller may read.
 func (s *Service) Info(ctx context.Context, id account.Identity, r InfoRequest) (Info, error) {
 	f, err := s.readable(ctx, id, r.ID)
-	return f.info(), err
+	return f.clientInfo(), err
 }
 
 // OpenRequest asks for a file's bytes.
@@ -42,22 +42,23 @@ type Content struct {
 	key    string
 }
 
-// Open finds a file that the caller may read: his own, and what was sent to a
-// conversation that he is in. 404 when there is none of that id and name.
+// Open finds a file that the caller may read, as its uploader or as a member of a
+// conversation that it was sent to. 404 when there is none of that id and name.
 func (s *Service) Open(ctx context.Context, id account.Identity, r OpenRequest) (Content, error) {
 	f, err := s.readable(ctx, id, r.ID)
 	if err != nil {
 		return Content{}, err
 	}
 	c := Content{
-		Name: f.Name, Type: f.Type, Size: f.Size, Tag: f.ID, Inline: shown(f.Type),
-		Modified: time.UnixMilli(f.Created), bucket: s.bucket, key: key(f.ID),
+		Name: f.Name, Type: f.Type, Size: f.Size, Tag: f.ID, Inline: shownInline(f.Type),
+		Modified: time.UnixMilli(f.Created), bucket: s.bucket, key: objectKey(f.ID),
 	}
 	switch {
 	case r.Thumb && f.Thumb == "":
-		return Content{}, codec.Errorf(codec.CodeNotFound, "there is no thumbnail of this file")
+		return Content{}, codec.Errorf(codec.CodeNotFound, "this file has no thumbnail")
 	case r.Thumb:
-		c.Name, c.Type, c.Tag, c.key, c.Inline = "thumb-"+f.Name+thumbExtension(f.Thumb), f.Thumb, f.ID+"-thumb", thumbKey(f.ID), true
+		c.Name, c.Type, c.Inline = "thumb-"+f.Name+thumbExtension(f.Thumb), f.Thumb, true
+		c.Tag, c.key = f.ID+"-thumb", thumbKey(f.ID)
 		if c.Size, err = s.bucket.size(ctx, c.key); err != nil {
 			return Content{}, err
 		}
@@ -74,7 +75,7 @@ func thumbExtension(contentType string) string {
 // Read opens length bytes from offset on. ctx has to live until the reader is
 // closed.
 func (c Content) Read(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-	r, err := c.bucket.read(ctx, c.key, offset, length)
+	r, err := c.bucket.openRange(ctx, c.key, offset, length)
 	if err != nil {
 		return nil, err // a nil *blob.Reader in the interface would not be nil
 	}
@@ -83,7 +84,7 @@ func (c Content) Read(ctx context.Context, offset, length int64) (io.ReadCloser,
 
 // readable finds a file, and answers 403 when the caller may not read it.
 func (s *Service) readable(ctx context.Context, id account.Identity, file string) (File, error) {
-	if err := userOnly(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return File{}, err
 	}
 	if err := checkID(file); err != nil {

@@ -30,7 +30,7 @@ type Options struct {
 
 // Bounds that nobody needs to set.
 const (
-	// uploadTime is after how long an upload under way is taken for dead; doors end
+	// uploadTime is after how long an upload under way counts as abandoned; doors end
 	// theirs long before.
 	uploadTime = time.Hour
 	// thumbMemory is how much all thumbnails that are made at the same time may take.
@@ -110,22 +110,23 @@ func (s *Service) MaxSize() int64 { return s.opts.MaxSize }
 // now is Unix milliseconds.
 func (s *Service) now() int64 { return s.opts.Clock().UnixMilli() }
 
-// enter takes one of the places for uploads; leave gives it back.
-func (s *Service) enter(user string) error {
+// acquireUpload takes one of the slots for uploads; releaseUpload gives it back.
+func (s *Service) acquireUpload(user string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.perUser[user] >= s.opts.PerUser:
-		return later(codec.CodeTooMany, "you are uploading %d files already; wait until one is done", s.opts.PerUser)
+		return retryLater(codec.CodeTooMany,
+			"you are uploading %d files already; wait until one of them is done", s.opts.PerUser)
 	case s.all >= s.opts.AtOnce:
-		return later(codec.CodeUnavailable, "too many files are being uploaded now")
+		return retryLater(codec.CodeUnavailable, "too many files are being uploaded now; try again in a few seconds")
 	}
 	s.all++
 	s.perUser[user]++
 	return nil
 }
 
-func (s *Service) leave(user string) {
+func (s *Service) releaseUpload(user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--
@@ -134,8 +135,8 @@ func (s *Service) leave(user string) {
 	}
 }
 
-// later is an error that is worth another try in a while.
-func later(code int, format string, args ...any) error {
+// retryLater is an error of a request that can succeed in a few seconds.
+func retryLater(code int, format string, args ...any) error {
 	e := codec.Errorf(code, format, args...)
 	e.RetryAfter = 5 * time.Second
 	return e

@@ -12,9 +12,9 @@ import (
 	"pushd/internal/codec"
 )
 
-// ErrType is the cause of an error about what a file is, so that HTTP can answer
-// 415.
-var ErrType = errors.New("files: not a type that is taken")
+// ErrType is in the chain of an error about the type of a file, so that HTTP can
+// answer 415.
+var ErrType = errors.New("files: this type is not accepted")
 
 // anyType is what a file is called when its own type must not reach a browser, or
 // isn't known. It is only ever downloaded.
@@ -40,14 +40,16 @@ func DefaultTypes() []string {
 
 // inline are the types that a browser may show in place: it runs nothing in
 // them. All others are downloaded.
-var inline = []string{"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "text/plain", "application/ogg"}
+var inline = []string{
+	"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "text/plain", "application/ogg",
+}
 
-// active are types that browsers run, and with them whatever is made of them.
+// active are types that browsers run, as they do the types derived from them.
 var active = []string{
 	"text/html", "text/xml", "application/xhtml+xml", "image/svg+xml", "text/javascript", "text/x-php",
 }
 
-// types is the list of what is taken.
+// types is the list of media types that are accepted.
 type types struct {
 	exact    []string
 	prefixes []string
@@ -55,8 +57,8 @@ type types struct {
 
 func newTypes(list []string) *types {
 	t := &types{}
-	for _, one := range list {
-		if prefix, wild := strings.CutSuffix(strings.ToLower(one), "*"); wild {
+	for _, pattern := range list {
+		if prefix, wild := strings.CutSuffix(strings.ToLower(pattern), "*"); wild {
 			t.prefixes = append(t.prefixes, prefix)
 		} else {
 			t.exact = append(t.exact, prefix)
@@ -70,31 +72,31 @@ func (t *types) has(essence string) bool {
 		slices.ContainsFunc(t.prefixes, func(p string) bool { return strings.HasPrefix(essence, p) })
 }
 
-// judge says what a file that begins with head is, and the extension that goes
-// with it. What the uploader declared decides nothing; but if it says picture,
-// sound or video, and the content says otherwise, the file is refused.
-func (t *types) judge(head []byte, declared string) (contentType, extension string, err error) {
+// detect finds the type of a file that begins with head, and the extension that goes
+// with it. The declared type decides nothing; but a file declared a picture, sound or
+// video that is none by its content is refused.
+func (t *types) detect(head []byte, declared string) (contentType, extension string, err error) {
 	found := mimetype.Detect(head)
 	declared = essence(declared)
 	if f := family(declared); f != "" && f != family(essence(found.String())) {
-		return "", "", refuse("this is sent as %.64s, but it is %s", declared, essence(found.String()))
+		return "", "", refuse("this file is declared as %.64s, but its content is %s", declared, essence(found.String()))
 	}
 	for m := found; m != nil; m = m.Parent() {
 		if slices.Contains(active, essence(m.String())) {
-			return t.unnamed(essence(found.String()))
+			return t.asBytes(essence(found.String()))
 		}
 	}
 	// A second opinion, as browsers have it.
 	if strings.HasPrefix(http.DetectContentType(head), "text/html") {
-		return t.unnamed("text/html")
+		return t.asBytes("text/html")
 	}
 	if family(declared) == "media" && found.Is(declared) && t.has(declared) {
-		return declared, found.Extension(), nil // one container for sounds and videos, and he knows which
+		return declared, found.Extension(), nil // one container for sounds and videos, and the uploader knows which
 	}
 	for m := found; m != nil; m = m.Parent() {
 		e := essence(m.String())
-		// Of what they are made of only these say enough: a source text is a text, and an
-		// app is an archive, but a picture in an MP4 container is no video.
+		// Of the types that a type is derived from only these say enough: a source text is
+		// a text, and an app is an archive, but a picture in an MP4 container is no video.
 		if (m == found || e == "text/plain" || e == "application/zip" || e == "image/png") && e != anyType && t.has(e) {
 			if e == "text/plain" || strings.HasPrefix(m.String(), "text/") {
 				return m.String(), found.Extension(), nil // with its charset
@@ -102,19 +104,19 @@ func (t *types) judge(head []byte, declared string) (contentType, extension stri
 			return e, found.Extension(), nil
 		}
 	}
-	return t.unnamed(essence(found.String()))
+	return t.asBytes(essence(found.String()))
 }
 
-// unnamed is the way of what has a type that is not taken: as bytes to download,
-// if those are.
-func (t *types) unnamed(found string) (string, string, error) {
+// asBytes stores a file whose type is not accepted as bytes to download, if those
+// are.
+func (t *types) asBytes(found string) (string, string, error) {
 	if t.has(anyType) {
 		return anyType, ".bin", nil
 	}
 	if found == anyType {
-		return "", "", refuse("what this file is can't be told, and such files are not taken here")
+		return "", "", refuse("the type of this file is not known, and such files are not accepted here")
 	}
-	return "", "", refuse("this file is %s, which is not taken here", found)
+	return "", "", refuse("this file is %s, which is not accepted here", found)
 }
 
 func refuse(format string, args ...any) error {
@@ -143,8 +145,8 @@ func family(essence string) string {
 	return ""
 }
 
-// shown tells whether a browser may show the type in place.
-func shown(contentType string) bool {
+// shownInline tells whether a browser may show the type in place.
+func shownInline(contentType string) bool {
 	e := essence(contentType)
 	return slices.Contains(inline, e) || family(e) == "media"
 }

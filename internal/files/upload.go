@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -18,14 +17,14 @@ import (
 // UploadRequest is a file on its way in.
 type UploadRequest struct {
 	Name string    // what the uploader calls it; "" is fine
-	Type string    // what he says it is; only ever held against what it is
+	Type string    // the declared type, which is only compared with the content
 	Conv string    // a conversation that may read it from now on; "" for none yet
-	Size int64     // bytes, or more than there are; -1 when nobody said
+	Size int64     // bytes, or more than there are; -1 when unknown
 	Body io.Reader // read once, to its end; a *codec.Error of it is the answer
 }
 
-// UploadReply is what was made of it. URL is what a message carries; Link works at
-// once in a page of the uploader.
+// UploadReply is the stored file. URL is what a message carries; Link works at once in
+// a page of the uploader.
 type UploadReply struct {
 	Info
 	Link      string `json:"link"`
@@ -35,21 +34,21 @@ type UploadReply struct {
 
 // Upload stores a file. Once it returns without an error, the file is on stable
 // storage as far as the bucket can promise that. After an error nothing is left of
-// it. 400 with ErrType for what is not taken, 413 for what is too big, 429 over the
-// uploader's quota or uploads at once, 503 when it can't be stored now.
+// it. 400 with ErrType for a type that is not accepted, 413 for too large a file, 429
+// over the uploader's quota or uploads at once, 503 when it can't be stored now.
 func (s *Service) Upload(ctx context.Context, id account.Identity, r UploadRequest) (UploadReply, error) {
-	if err := userOnly(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return UploadReply{}, err
 	}
 	if r.Size > s.opts.MaxSize {
 		return UploadReply{}, s.tooLarge()
 	}
-	if err := s.enter(id.User); err != nil {
+	if err := s.acquireUpload(id.User); err != nil {
 		return UploadReply{}, err
 	}
-	defer s.leave(id.User)
+	defer s.releaseUpload(id.User)
 	if r.Conv != "" {
-		if err := s.mayPost(ctx, id.User, r.Conv); err != nil {
+		if err := s.requirePoster(ctx, id.User, r.Conv); err != nil {
 			return UploadReply{}, err
 		}
 	}
@@ -60,17 +59,18 @@ func (s *Service) Upload(ctx context.Context, id account.Identity, r UploadReque
 	if err := s.store.CreateFile(ctx, f, s.opts.Quota); err != nil {
 		return UploadReply{}, err
 	}
-	if err := s.take(ctx, &f, body, r.Conv); err != nil {
-		// The reason may be that ctx is over, and this has to happen all the same.
+	if err := s.storeContent(ctx, &f, body, r.Conv); err != nil {
+		// The reason may be that ctx has ended, and this has to happen all the same.
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		if e := s.destroy(cleanup, f.ID); e != nil {
-			s.log.Warn("an upload that failed is left to be cleaned away", slog.String("file", f.ID), slog.String("error", describe(e)))
+		if e := s.undoUpload(cleanup, f.ID); e != nil {
+			s.log.Warn("the rest of a failed upload is still stored; it is removed with the next cleaning",
+				logFile(f.ID), logError(e))
 		}
 		return UploadReply{}, err
 	}
-	link := s.link(f, id.User)
-	return UploadReply{Info: f.info(), Link: link.URL, ThumbLink: link.Thumb, Expires: link.Expires}, nil
+	link := s.makeLink(f, id.User)
+	return UploadReply{Info: f.clientInfo(), Link: link.URL, ThumbLink: link.Thumb, Expires: link.Expires}, nil
 }
 
 // recognize reads the beginning of a file and says what it is and is called. The
@@ -83,9 +83,9 @@ func (s *Service) recognize(id account.Identity, r UploadRequest) (File, io.Read
 	case errors.Is(err, io.EOF):
 		return File{}, nil, codec.Errorf(codec.CodeMalformed, "the file is empty")
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return File{}, nil, broken(err)
+		return File{}, nil, interrupted(err)
 	}
-	kind, extension, err := s.types.judge(head, r.Type)
+	kind, extension, err := s.types.detect(head, r.Type)
 	if err != nil {
 		return File{}, nil, err
 	}
@@ -94,33 +94,36 @@ func (s *Service) recognize(id account.Identity, r UploadRequest) (File, io.Read
 	if err != nil {
 		return File{}, nil, fmt.Errorf("make an id: %w", err)
 	}
-	f := File{ID: file.String(), Owner: id.User, Name: cleanName(r.Name, kind, extension), Type: kind, Size: r.Size, Created: now}
+	f := File{
+		ID: file.String(), Owner: id.User, Name: cleanName(r.Name, kind, extension), Type: kind, Size: r.Size, Created: now,
+	}
 	if f.Size < 0 {
 		f.Size = s.opts.MaxSize
 	}
-	return f, &bounded{r: io.MultiReader(bytes.NewReader(head), r.Body), left: s.opts.MaxSize, over: s.tooLarge}, nil
+	whole := io.MultiReader(bytes.NewReader(head), r.Body)
+	return f, &limitedBody{r: whole, left: s.opts.MaxSize, over: s.tooLarge}, nil
 }
 
-// take stores the body, looks at what it is, and makes the file readable.
-func (s *Service) take(ctx context.Context, f *File, body io.Reader, conv string) error {
-	size, err := s.bucket.write(ctx, key(f.ID), f.Type, body)
+// storeContent stores the body, inspects it, and makes the file readable.
+func (s *Service) storeContent(ctx context.Context, f *File, body io.Reader, conv string) error {
+	size, err := s.bucket.write(ctx, objectKey(f.ID), f.Type, body)
 	if err != nil {
-		return broken(err)
+		return interrupted(err)
 	}
 	f.Size = size
-	look := s.picture
+	inspect := s.inspectImage
 	if family(essence(f.Type)) == "media" {
-		look = s.media
+		inspect = s.inspectMedia
 	}
-	if err := look(ctx, f); err != nil {
+	if err := inspect(ctx, f); err != nil {
 		return err
 	}
 	return s.store.FinishFile(ctx, *f, conv)
 }
 
-// destroy makes a file unreadable, then deletes it. What it doesn't get to is
+// undoUpload makes a file unreadable, then deletes it. What it doesn't get to is
 // found again by Clean.
-func (s *Service) destroy(ctx context.Context, id string) error {
+func (s *Service) undoUpload(ctx context.Context, id string) error {
 	if err := s.store.CondemnFile(ctx, id); err != nil {
 		return err
 	}
@@ -129,7 +132,7 @@ func (s *Service) destroy(ctx context.Context, id string) error {
 
 // erase deletes a condemned file, its row last.
 func (s *Service) erase(ctx context.Context, id string) error {
-	if err := s.bucket.remove(ctx, key(id)); err != nil {
+	if err := s.bucket.remove(ctx, objectKey(id)); err != nil {
 		return err
 	}
 	return s.store.ForgetFile(ctx, id)
@@ -139,17 +142,17 @@ func (s *Service) tooLarge() error {
 	return codec.Errorf(codec.CodeTooLarge, "a file is at most %d bytes long", s.opts.MaxSize)
 }
 
-// broken is the answer to a body that could not be read to its end.
-func broken(err error) error {
+// interrupted answers an upload whose body could not be read to its end.
+func interrupted(err error) error {
 	if _, answered := errors.AsType[*codec.Error](err); answered {
 		return err
 	}
-	e := codec.Errorf(codec.CodeMalformed, "the file broke off before its end")
+	e := codec.Errorf(codec.CodeMalformed, "the upload ended before the file was complete; send it again")
 	e.Cause = err
 	return e
 }
 
-// describe is an error's text for the log, with what clients don't see.
+// describe is an error's text for the log, with the cause that clients don't see.
 func describe(err error) string {
 	if e := codec.AsError(err); e.Cause != nil {
 		return e.Msg + ": " + e.Cause.Error()
@@ -157,14 +160,14 @@ func describe(err error) string {
 	return err.Error()
 }
 
-// bounded reads up to left bytes; more is an error.
-type bounded struct {
+// limitedBody reads up to left bytes; more is an error.
+type limitedBody struct {
 	r    io.Reader
 	left int64
 	over func() error
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *limitedBody) Read(p []byte) (int, error) {
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1] // one more, to see whether there is one
 	}

@@ -129,8 +129,8 @@ func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
 		code                 int
 		kind                 bool // refused for its type
 	}{
-		{name: "page that says it is a picture", declared: "image/png", content: html, code: 400, kind: true, says: "image/png, but it is text/html"},
-		{name: "page", declared: "text/html", content: html, code: 400, kind: true, says: "text/html, which is not taken"},
+		{name: "page that says it is a picture", declared: "image/png", content: html, code: 400, kind: true, says: "image/png, but its content is text/html"},
+		{name: "page", declared: "text/html", content: html, code: 400, kind: true, says: "text/html, which is not accepted"},
 		{name: "page that says it is text", declared: "text/plain", content: html, code: 400, kind: true, says: "text/html"},
 		{name: "page after much space", declared: "text/plain", content: append(bytes.Repeat([]byte(" \n"), 200), html...), code: 400, kind: true, says: "text/html"},
 		{name: "drawing with a script", declared: "image/svg+xml", content: svg, code: 400, kind: true, says: "svg"},
@@ -139,8 +139,8 @@ func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
 		{name: "script", declared: "text/plain", content: []byte("#!/usr/bin/env node\nprocess.exit()"), code: 400, kind: true, says: "javascript"},
 		{name: "picture that says it is a sound", declared: "audio/mpeg", content: png, code: 400, kind: true, says: "image/png"},
 		{name: "sound that says it is a picture", declared: "image/jpeg", content: wave(10), code: 400, kind: true, says: "audio/wav"},
-		{name: "program", declared: "application/zip", content: []byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00"), code: 400, kind: true, says: "not taken"},
-		{name: "unknown bytes", content: []byte{1, 2, 3, 4, 0xff, 0xfe}, code: 400, kind: true, says: "can't be told"},
+		{name: "program", declared: "application/zip", content: []byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00"), code: 400, kind: true, says: "not accepted"},
+		{name: "unknown bytes", content: []byte{1, 2, 3, 4, 0xff, 0xfe}, code: 400, kind: true, says: "is not known"},
 		{name: "nothing", content: nil, code: 400, says: "empty"},
 		{name: "picture cut short before its size", declared: "image/png", content: png[:18], code: 400, kind: true, says: "cut short"},
 		{name: "bomb", declared: "image/png", content: bombPNG(50_000, 50_000), code: 413, says: "50000 × 50000"},

@@ -6,13 +6,13 @@ import (
 	"pushd/internal/account"
 )
 
-// ListRequest asks for a page of one's own files.
+// ListRequest asks for a page of the caller's files.
 type ListRequest struct {
 	Limit  int    `json:"limit,omitempty"`
 	Cursor string `json:"cursor,omitempty"`
 }
 
-// ListReply is a page of one's own files, newest first.
+// ListReply is a page of the caller's files, newest first.
 type ListReply struct {
 	Files      []Info `json:"files"`
 	NextCursor string `json:"next_cursor,omitempty"`
@@ -23,7 +23,7 @@ type ListReply struct {
 
 // List is what the caller uploaded.
 func (s *Service) List(ctx context.Context, id account.Identity, r ListRequest) (ListReply, error) {
-	if err := userOnly(id); err != nil {
+	if err := requireUser(id); err != nil {
 		return ListReply{}, err
 	}
 	if r.Limit == 0 {
@@ -35,7 +35,7 @@ func (s *Service) List(ctx context.Context, id account.Identity, r ListRequest) 
 	}
 	reply := ListReply{Files: []Info{}, NextCursor: next, Used: used, Quota: s.opts.Quota, MaxSize: s.opts.MaxSize}
 	for _, f := range page {
-		reply.Files = append(reply.Files, f.info())
+		reply.Files = append(reply.Files, f.clientInfo())
 	}
 	return reply, nil
 }
@@ -53,7 +53,7 @@ func (s *Service) Delete(ctx context.Context, id account.Identity, r DeleteReque
 		return struct{}{}, err
 	}
 	if f.Owner != id.User {
-		return struct{}{}, forbidden("only who uploaded a file can delete it")
+		return struct{}{}, forbidden("only the user who uploaded a file can delete it")
 	}
 	return struct{}{}, s.discard(ctx, f.ID)
 }
@@ -63,11 +63,11 @@ type AdminInfo struct {
 	Info
 	Owner         string   `json:"owner,omitempty"` // "" once that user is deleted
 	Attached      bool     `json:"attached"`        // some message carries it
-	Conversations []string `json:"conversations"`   // that may read it; the first MaxAdminLinks
+	Conversations []string `json:"conversations"`   // that may read it; the first 1,000
 }
 
-// MaxAdminLinks is how many conversations of a file admins are told.
-const MaxAdminLinks = 1000
+// maxAdminLinks is how many conversations of a file admins are told.
+const maxAdminLinks = 1000
 
 // AdminInfo tells everything about a file.
 func (s *Service) AdminInfo(ctx context.Context, id account.Identity, r InfoRequest) (AdminInfo, error) {
@@ -81,11 +81,11 @@ func (s *Service) AdminInfo(ctx context.Context, id account.Identity, r InfoRequ
 	if err != nil {
 		return AdminInfo{}, err
 	}
-	conversations, err := s.store.FileLinks(ctx, f.ID, MaxAdminLinks)
+	conversations, err := s.store.FileLinks(ctx, f.ID, maxAdminLinks)
 	if conversations == nil {
 		conversations = []string{}
 	}
-	return AdminInfo{Info: f.info(), Owner: f.Owner, Attached: f.Attached, Conversations: conversations}, err
+	return AdminInfo{Info: f.clientInfo(), Owner: f.Owner, Attached: f.Attached, Conversations: conversations}, err
 }
 
 // AdminDelete removes any file.
@@ -103,14 +103,15 @@ func (s *Service) AdminDelete(ctx context.Context, id account.Identity, r Delete
 	return struct{}{}, s.discard(ctx, f.ID)
 }
 
-// discard is destroy for who waits for an answer: once the file can't be read any
-// more it is yes, and Clean finds what could not be deleted now.
+// discard makes a file unreadable, then deletes it. The first is what the caller asked
+// for; Clean finds what could not be deleted now.
 func (s *Service) discard(ctx context.Context, id string) error {
 	if err := s.store.CondemnFile(ctx, id); err != nil {
 		return err
 	}
 	if err := s.erase(ctx, id); err != nil {
-		s.log.Warn("a file that was deleted is left to be cleaned away", logFile(id), logError(err))
+		s.log.Warn("the content of a deleted file is still stored; it is removed with the next cleaning",
+			logFile(id), logError(err))
 	}
 	return nil
 }
