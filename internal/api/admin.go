@@ -54,25 +54,27 @@ type AdminOptions struct {
 	Log         *slog.Logger // slog.DiscardHandler if nil
 }
 
-// Admin is the door for backends and operators. Its methods are Serve,
-// Shutdown, Handler and Routes.
+// Admin is the door for backends and operators. Its methods are Serve and Shutdown.
 type Admin struct {
 	door
 
-	push    *push.Service
-	more    Services
-	keys    Authenticator
-	check   func(context.Context) (bool, error)
-	ready   func() error
-	started func() bool
-	build   Build
-	docs    []byte
+	push     *push.Service
+	services Services
+	keys     Authenticator
+	check    func(context.Context) (bool, error)
+	ready    func() error
+	started  func() bool
+	build    Build
+	docs     []byte
 }
 
-// NewAdmin makes the door. It panics when openapi.yaml, which is part of the
+// NewAdmin makes the door. It panics when openapi/admin.yaml, which is part of the
 // program, can't be read.
 func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o AdminOptions) *Admin {
-	a := &Admin{push: service, more: o.Services, keys: keys, check: o.Check, ready: o.Ready, started: o.Started, build: o.Build, docs: renderDocs(adminDescription())}
+	a := &Admin{
+		push: service, services: o.Services, keys: keys, check: o.Check, ready: o.Ready, started: o.Started,
+		build: o.Build, docs: renderDocs(adminDescription()),
+	}
 	if a.ready == nil {
 		a.ready = func() error { return nil }
 	}
@@ -97,22 +99,22 @@ func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o A
 func (a *Admin) routes() []route {
 	s := a.push
 	table := []route{
-		{method: "POST", path: "/api/push", handle: call(body, s.Push), logged: true},
-		{method: "POST", path: "/api/broadcast", handle: call(body, s.Broadcast), logged: true},
-		{method: "POST", path: "/api/batch", handle: call(body, s.Batch), logged: true},
+		{method: "POST", path: "/api/push", handle: call(jsonBody, s.Push), logged: true},
+		{method: "POST", path: "/api/broadcast", handle: call(jsonBody, s.Broadcast), logged: true},
+		{method: "POST", path: "/api/batch", handle: call(jsonBody, s.Batch), logged: true},
 
-		{method: "GET", path: "/api/online", handle: call(nothing, s.Online), logged: true},
-		{method: "GET", path: "/api/online/users", handle: call(page, s.OnlineUsers), logged: true},
+		{method: "GET", path: "/api/online", handle: call(noParameters, s.Online), logged: true},
+		{method: "GET", path: "/api/online/users", handle: call(onlineUsersPage, s.OnlineUsers), logged: true},
 		{method: "GET", path: "/api/online/users/{id}", handle: call(userParam, s.UserSessions), logged: true},
-		{method: "POST", path: "/api/online/check", handle: call(body, s.CheckUsers), logged: true},
-		{method: "POST", path: "/api/kick", handle: call(body, s.Kick), logged: true},
+		{method: "POST", path: "/api/online/check", handle: call(jsonBody, s.CheckUsers), logged: true},
+		{method: "POST", path: "/api/kick", handle: call(jsonBody, s.Kick), logged: true},
 
-		{method: "GET", path: "/api/topics", handle: call(bound, s.ListTopics), logged: true},
-		{method: "GET", path: "/api/topics/{topic}", handle: call(bound, s.TopicInfo), logged: true},
-		{method: "GET", path: "/api/topics/{topic}/users", handle: call(bound, s.TopicUsers), logged: true},
-		{method: "GET", path: "/api/topics/{topic}/history", handle: call(bound, s.History), logged: true},
+		{method: "GET", path: "/api/topics", handle: call(bind, s.ListTopics), logged: true},
+		{method: "GET", path: "/api/topics/{topic}", handle: call(bind, s.TopicInfo), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/users", handle: call(bind, s.TopicUsers), logged: true},
+		{method: "GET", path: "/api/topics/{topic}/history", handle: call(bind, s.History), logged: true},
 
-		{method: "POST", path: "/api/groups/from-online", handle: call(body, s.GroupFromOnline), logged: true},
+		{method: "POST", path: "/api/groups/from-online", handle: call(jsonBody, s.GroupFromOnline), logged: true},
 		{method: "PUT", path: "/api/groups/{group}", handle: call(groupBody, s.PutGroup), logged: true},
 		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},
 		{method: "DELETE", path: "/api/groups/{group}", handle: call(groupParam, s.DeleteGroup), logged: true},
@@ -135,37 +137,22 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/debug/pprof/symbol", handle: profile(pprof.Symbol), logged: true, process: true},
 		{method: "GET", path: "/debug/pprof/{profile}", handle: timed(pprof.Index), logged: true, process: true},
 	}
-	if a.more.Account != nil {
-		table = append(table, accountAdminRoutes(a.more.Account)...)
+	if a.services.Account != nil {
+		table = append(table, accountAdminRoutes(a.services.Account)...)
 	}
-	if a.more.Chat != nil {
-		table = append(table, chatAdminRoutes(a.more.Chat)...)
-		table = append(table, groupAdminRoutes(a.more.Chat)...)
+	if a.services.Chat != nil {
+		table = append(table, chatAdminRoutes(a.services.Chat)...)
+		table = append(table, groupAdminRoutes(a.services.Chat)...)
 	}
-	if a.more.Files != nil {
-		table = append(table, fileAdminRoutes(a.more.Files)...)
+	if a.services.Files != nil {
+		table = append(table, fileAdminRoutes(a.services.Files)...)
 	}
 	return table
 }
 
-// Route is one line of the table, for documentation and tests.
-type Route struct {
-	Method, Path string
-	Open         bool // needs no API key
-}
-
-// Routes lists the table.
-func (a *Admin) Routes() []Route {
-	var all []Route
-	for _, r := range a.routes() {
-		all = append(all, Route{r.method, r.path, r.open})
-	}
-	return all
-}
-
-// admit lets in who has a key, and has browsers ask for it. The public door must
-// not: before its page sees that a token or a password was refused, the browser
-// would ask the user for another one, which nobody takes.
+// admit lets in requests with a key, and has browsers ask for one. The public door
+// must not: before its page sees that a token or a password was refused, the browser
+// would ask the user for another one, which no route accepts.
 func (a *Admin) admit(r *request) error {
 	err := a.authenticate(r)
 	if err != nil && codec.AsError(err).Code == codec.CodeUnauthorized {
@@ -199,7 +186,9 @@ func (a *Admin) authenticate(r *request) error {
 }
 
 // call makes a handler of a service method and of what reads its request.
-func call[Req, Rep any](read func(*request, *Req) error, method func(context.Context, account.Identity, Req) (Rep, error)) handler {
+func call[Req, Rep any](
+	read func(*request, *Req) error, method func(context.Context, account.Identity, Req) (Rep, error),
+) handler {
 	return func(r *request) error {
 		var req Req
 		if err := read(r, &req); err != nil {
@@ -213,14 +202,16 @@ func call[Req, Rep any](read func(*request, *Req) error, method func(context.Con
 	}
 }
 
-func body[Req any](r *request, v *Req) error { return decodeBody(r, v) }
+// jsonBody reads a request from the body alone.
+func jsonBody[Req any](r *request, v *Req) error { return decodeBody(r, v) }
 
-func nothing[Req any](r *request, _ *Req) error {
+// noParameters is for a request that is its path alone.
+func noParameters[Req any](r *request, _ *Req) error {
 	_, err := query(r)
 	return err
 }
 
-func page(r *request, v *push.OnlineUsersRequest) error {
+func onlineUsersPage(r *request, v *push.OnlineUsersRequest) error {
 	q, err := query(r, "platform", "limit", "cursor")
 	if err != nil {
 		return err
@@ -237,12 +228,12 @@ func page(r *request, v *push.OnlineUsersRequest) error {
 
 func userParam(r *request, v *push.UserSessionsRequest) error {
 	v.User = r.params[0]
-	return nothing(r, v)
+	return noParameters(r, v)
 }
 
 func groupParam(r *request, v *push.GroupRequest) error {
 	v.Group = r.params[0]
-	return nothing(r, v)
+	return noParameters(r, v)
 }
 
 // groupBody takes the group from the path, so the body has only its users.
@@ -278,7 +269,7 @@ func (a *Admin) consistency(r *request) error {
 		return err
 	}
 	if a.check == nil {
-		return codec.Errorf(codec.CodeNotFound, "there is nothing to check here")
+		return codec.Errorf(codec.CodeNotFound, "this server has no directory to check")
 	}
 	quiet, err := a.check(r)
 	found := consistency{Consistent: err == nil, Quiet: quiet}
@@ -304,7 +295,8 @@ func (a *Admin) exposition(r *request) error {
 
 func (a *Admin) readDocs(r *request) error {
 	h := &r.http.Response.Header
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	return static("text/html; charset=utf-8", a.docs)(r)
 }
 

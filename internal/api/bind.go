@@ -9,13 +9,13 @@ import (
 	"pushd/internal/codec"
 )
 
-// bound reads a request into the struct that a service method takes, by JSON
-// keys: the parameters of the path, and beside them the query of a GET or DELETE,
-// or the JSON body of the others, which may be absent when the path says it all.
-// What the path names can't be named again.
-func bound[Req any](r *request, v *Req) error {
+// bind reads a request into the struct that a service method takes, by JSON keys:
+// the parameters of the path, and beside them the query of a GET or DELETE, or the
+// JSON body of the others, which may be absent where the path has parameters. A body
+// can't give again what the path gives.
+func bind[Req any](r *request, v *Req) error {
 	names := paramNames(r.route.path)
-	fields := keys(reflect.TypeFor[Req]())
+	fields := jsonKeys(reflect.TypeFor[Req]())
 	for _, name := range names {
 		if _, ok := fields[name]; !ok {
 			panic("api: " + r.route.path + " has a parameter that " + reflect.TypeFor[Req]().String() + " doesn't know: " + name)
@@ -34,7 +34,7 @@ func bound[Req any](r *request, v *Req) error {
 			return err
 		}
 		for key, text := range values {
-			if err := set(v, key, text); err != nil {
+			if err := setField(v, key, text); err != nil {
 				return err
 			}
 		}
@@ -48,13 +48,13 @@ func bound[Req any](r *request, v *Req) error {
 			return err
 		}
 		for _, name := range names {
-			if !field(v, name).IsZero() {
-				return codec.Errorf(codec.CodeMalformed, "%s is in the path already", name)
+			if !fieldOf(v, name).IsZero() {
+				return codec.Errorf(codec.CodeMalformed, "%s is in the path; leave it out of the body", name)
 			}
 		}
 	}
 	for i, name := range names {
-		if err := set(v, name, r.params[i]); err != nil {
+		if err := setField(v, name, r.params[i]); err != nil {
 			return err
 		}
 	}
@@ -70,8 +70,8 @@ func paramNames(path string) (names []string) {
 	return names
 }
 
-// field finds the field of *v with a JSON key.
-func field(v any, key string) reflect.Value {
+// fieldOf finds the field of *v with a JSON key.
+func fieldOf(v any, key string) reflect.Value {
 	s := reflect.ValueOf(v).Elem()
 	for _, f := range reflect.VisibleFields(s.Type()) {
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); f.IsExported() && name == key {
@@ -81,10 +81,10 @@ func field(v any, key string) reflect.Value {
 	panic("api: no field " + key + " in " + s.Type().String())
 }
 
-// set reads text into the field: a string, a number, a boolean, or strings
+// setField reads text into the field: a string, a number, a boolean, or strings
 // separated by commas.
-func set(v any, key, text string) error {
-	f := field(v, key)
+func setField(v any, key, text string) error {
+	f := fieldOf(v, key)
 	if f.Kind() == reflect.Pointer {
 		f.Set(reflect.New(f.Type().Elem()))
 		f = f.Elem()

@@ -18,9 +18,11 @@ import (
 	"pushd/internal/codec"
 )
 
-// strict is how codec.DecodeData decodes, except that it stops at keys that it
-// doesn't know: a backend's typo should not be a push to nobody.
-var strict = sonic.Config{CopyString: true, CaseSensitive: true, UseNumber: true, ValidateString: true, DisallowUnknownFields: true}.Froze()
+// strict is how codec.DecodeData decodes, except that it stops at unknown keys: a
+// backend's typo should not be a push to nobody.
+var strict = sonic.Config{
+	CopyString: true, CaseSensitive: true, UseNumber: true, ValidateString: true, DisallowUnknownFields: true,
+}.Froze()
 
 // decodeBody reads the JSON body into v. 415 for another Content-Type, 400 for
 // what breaks the rules of package codec, and for keys that v doesn't have.
@@ -41,7 +43,7 @@ func decodeBody(r *request, v any) error {
 	if strict.Unmarshal(body, v) == nil {
 		return nil
 	}
-	// Something is wrong, so the time to find out what no longer matters.
+	// Something is wrong. It may take a second decoding to find out what.
 	reflect.ValueOf(v).Elem().SetZero()
 	if err := codec.DecodeData(body, v); err != nil {
 		return err
@@ -49,7 +51,7 @@ func decodeBody(r *request, v any) error {
 	if path, near, ok := unknownKey(body, reflect.TypeOf(v).Elem(), ""); ok {
 		return unknown("key", path, near)
 	}
-	return nil // what strict disliked, codec takes: codec is the rule
+	return nil // strict refuses what codec accepts: codec is the rule
 }
 
 // readBody reads the body as it comes, up to maxBody.
@@ -81,17 +83,21 @@ func jsonOnly(h *fasthttp.RequestHeader) error {
 	kind, params, err := mime.ParseMediaType(string(h.ContentType()))
 	charset := params["charset"]
 	if err != nil || kind != typeJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return &statusError{fasthttp.StatusUnsupportedMediaType, codec.Errorf(codec.CodeMalformed, "the body must come with Content-Type: application/json")}
+		return unsupported("send the body with Content-Type: application/json")
 	}
 	if e := h.ContentEncoding(); len(e) > 0 && string(e) != "identity" {
-		return &statusError{fasthttp.StatusUnsupportedMediaType, codec.Errorf(codec.CodeMalformed, "the body must come without Content-Encoding")}
+		return unsupported("send the body without Content-Encoding")
 	}
 	return nil
 }
 
+func unsupported(text string) error {
+	return &statusError{fasthttp.StatusUnsupportedMediaType, codec.Errorf(codec.CodeMalformed, "%s", text)}
+}
+
 func unknown(kind, name, near string) error {
 	if near != "" {
-		return codec.Errorf(codec.CodeMalformed, "unknown %s %.128q, did you mean %q?", kind, name, near)
+		return codec.Errorf(codec.CodeMalformed, "unknown %s %.128q; did you mean %q?", kind, name, near)
 	}
 	return codec.Errorf(codec.CodeMalformed, "unknown %s %.128q", kind, name)
 }
@@ -109,7 +115,7 @@ func unknownKey(raw []byte, t reflect.Type, path string) (found, near string, ok
 		if json.Unmarshal(raw, &object) != nil {
 			return "", "", false
 		}
-		known := keys(t)
+		known := jsonKeys(t)
 		for _, key := range slices.Sorted(maps.Keys(object)) {
 			field, has := known[key]
 			if !has {
@@ -134,8 +140,8 @@ func unknownKey(raw []byte, t reflect.Type, path string) (found, near string, ok
 	return "", "", false
 }
 
-// keys are the JSON keys of a struct, with those of embedded structs.
-func keys(t reflect.Type) map[string]reflect.Type {
+// jsonKeys are the JSON keys of a struct, with those of embedded structs.
+func jsonKeys(t reflect.Type) map[string]reflect.Type {
 	known := map[string]reflect.Type{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -71,8 +71,8 @@ type operation struct {
 
 type schema struct{ Name, YAML string }
 
-// renderDocs makes the page, once. The file is part of the program, so one
-// that can't be read is a fault of the program.
+// renderDocs makes the page, once. It panics when the description, which is part of
+// the program, can't be read.
 func renderDocs(source []byte) []byte {
 	var page bytes.Buffer
 	err := func() error {
@@ -86,7 +86,8 @@ func renderDocs(source []byte) []byte {
 		}
 		var schemas []schema
 		for i := 0; i+1 < len(d.Components.Schemas.Content); i += 2 {
-			schemas = append(schemas, schema{d.Components.Schemas.Content[i].Value, text(d.Components.Schemas.Content[i+1])})
+			name, definition := d.Components.Schemas.Content[i], d.Components.Schemas.Content[i+1]
+			schemas = append(schemas, schema{name.Value, text(definition)})
 		}
 		t, err := template.New("docs").Parse(docsTemplate)
 		if err != nil {
@@ -95,7 +96,7 @@ func renderDocs(source []byte) []byte {
 		return t.Execute(&page, map[string]any{"D": d, "Operations": operations, "Schemas": schemas})
 	}()
 	if err != nil {
-		panic(fmt.Sprintf("api: openapi.yaml: %v", err))
+		panic(fmt.Sprintf("api: openapi/admin.yaml: %v", err))
 	}
 	return page.Bytes()
 }

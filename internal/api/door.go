@@ -1,9 +1,8 @@
 // Package api is the HTTP doors, on fasthttp: Admin, for backends and
 // operators, and Public, for what arrives on the clients' port and is not the
 // WebSocket. A door turns requests into calls of service methods and their
-// results into replies; it decides nothing that a service decides. The admin
-// door's routes stand in one table in admin.go, and openapi.yaml describes
-// each of them, which a test holds it to.
+// results into replies; it decides nothing that a service decides. The files under
+// openapi describe every route, and a test compares them with the tables.
 package api
 
 import (
@@ -48,7 +47,7 @@ type request struct {
 	identity        account.Identity     // of routes that aren't open
 	drained         bool                 // the body has been read to its end
 	cancel          context.CancelFunc   // ends Context
-	streams         bool                 // the reply's body does that, when it is closed
+	streams         bool                 // the reply's body calls cancel, when it is closed
 }
 
 // begin gives the request its time.
@@ -86,23 +85,23 @@ func (d *door) init(concurrency int, keepAlive bool, log *slog.Logger) {
 	d.log = log.With(slog.String("listener", d.name))
 	d.base, d.cancel = context.WithCancel(context.Background())
 	d.server = &fasthttp.Server{
-		Handler:               d.serve,
-		ErrorHandler:          d.unreadable,
-		Logger:                printer{d.log},
+		Handler:               d.answer,
+		ErrorHandler:          d.answerUnreadable,
+		Logger:                serverLog{d.log},
 		SecureErrorLogMessage: true,
 		NoDefaultServerHeader: true,
 		Concurrency:           concurrency,
 		ReadBufferSize:        maxHeader,
 		MaxRequestBodySize:    maxBody,
-		// Otherwise the whole of a declared length is allocated before a byte of
-		// the body has come, or the key been looked at.
+		// Otherwise the whole of a declared length is allocated before a byte of the
+		// body has come and the key has been checked.
 		StreamRequestBody: true,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		CloseOnShutdown:   true,
 		DisableKeepalive:  !keepAlive,
-		// A form is no body of ours; parsing it would cost files on disk.
+		// Parsing a form would write its files to disk.
 		DisablePreParseMultipartForm: true,
 	}
 }
@@ -149,11 +148,8 @@ func (d *door) closeListeners() error {
 	return err
 }
 
-// Handler is the door without a listener.
-func (d *door) Handler() fasthttp.RequestHandler { return d.serve }
-
-// serve is the one place where a request enters and where it is logged.
-func (d *door) serve(ctx *fasthttp.RequestCtx) {
+// answer is the one place where a request enters and where it is logged.
+func (d *door) answer(ctx *fasthttp.RequestCtx) {
 	start := time.Now()
 	r := &request{Context: d.base, cancel: func() {}, http: ctx, id: requestID(ctx)}
 	defer func() {
@@ -186,7 +182,7 @@ func (d *door) dispatch(r *request) (err error) {
 			err = codec.Errorf(codec.CodeInternal, "internal error")
 		}
 	}()
-	if twoLengths(&r.http.Request.Header) {
+	if hasBothLengths(&r.http.Request.Header) {
 		return readError(errors.New("both Transfer-Encoding and Content-Length"))
 	}
 	if d.before != nil && d.before(r) {
@@ -232,16 +228,17 @@ func (d *door) observe(r *request, err error, took time.Duration) {
 		slog.String("request_id", r.id),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
-		if e := codec.AsError(err); e.Cause != nil {
-			attrs = append(attrs, slog.String("cause", e.Cause.Error()))
+		text := err.Error()
+		if e := codec.AsError(err); e.Cause != nil && e.Cause.Error() != text {
+			text += ": " + e.Cause.Error() // which clients don't see
 		}
+		attrs = append(attrs, slog.String("error", text))
 	}
 	d.log.LogAttrs(r, level, "request", attrs...)
 }
 
-// unreadable answers what is not a request that can be read.
-func (d *door) unreadable(ctx *fasthttp.RequestCtx, err error) {
+// answerUnreadable answers bytes that are not a request.
+func (d *door) answerUnreadable(ctx *fasthttp.RequestCtx, err error) {
 	linger(ctx.Conn())
 	r := &request{Context: d.base, http: ctx, id: requestID(ctx)}
 	ctx.Response.Header.Set("X-Request-Id", r.id)
@@ -251,25 +248,26 @@ func (d *door) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	d.observe(r, answer, 0)
 }
 
-// twoLengths tells of a body in chunks that has a length too. fasthttp lets the
-// chunks win; a proxy in front may have seen it otherwise, and what is the body's
-// to the one is another request to the other (RFC 9112, section 11.2).
-func twoLengths(h *fasthttp.RequestHeader) bool {
+// hasBothLengths tells whether a body in chunks has a length too. fasthttp goes by the
+// chunks; a proxy in front may go by the length, and then bytes that are body to one
+// are another request to the other (RFC 9112, section 11.2).
+func hasBothLengths(h *fasthttp.RequestHeader) bool {
 	if h.ContentLength() != -1 {
 		return false
 	}
 	for line := range bytes.Lines(h.RawHeaders()) {
-		if name, _, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(bytes.TrimSpace(name), []byte("Content-Length")) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(bytes.TrimSpace(name), []byte("Content-Length")) {
 			return true
 		}
 	}
 	return false
 }
 
-// printer is fasthttp's logger: what it has to say is about connections.
-type printer struct{ log *slog.Logger }
+// serverLog is fasthttp's logger, which reports on connections.
+type serverLog struct{ log *slog.Logger }
 
-func (p printer) Printf(format string, args ...any) {
+func (p serverLog) Printf(format string, args ...any) {
 	p.log.Debug("http server", slog.String("event", fmt.Sprintf(format, args...)))
 }
 

@@ -1,5 +1,7 @@
 package api
 
+import "github.com/valyala/fasthttp"
+
 // AdminOpenAPI and PublicOpenAPI are the embedded descriptions.
 var (
 	AdminOpenAPI  = adminDescription()
@@ -39,3 +41,21 @@ func GroupAdminRoutes(s Services) (all []string) {
 	}
 	return all
 }
+
+// Route is one line of the table.
+type Route struct {
+	Method, Path string
+	Open         bool // needs no API key
+}
+
+// Routes lists the table.
+func (a *Admin) Routes() []Route {
+	var all []Route
+	for _, r := range a.routes() {
+		all = append(all, Route{r.method, r.path, r.open})
+	}
+	return all
+}
+
+// Handler is the door without a listener.
+func (d *door) Handler() fasthttp.RequestHandler { return d.answer }

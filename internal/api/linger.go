@@ -20,8 +20,8 @@ const (
 // gets the last reply even while it is still sending: a plain close with unread
 // input makes the kernel send a reset, which overtakes the reply.
 //
-// Running out of descriptors is not the end of it either: fasthttp would stop
-// serving for good, so it isn't told, and accepting goes on when some are free.
+// It also hides from fasthttp that there are no descriptors, which would make it stop
+// serving for good: accepting goes on when some are free.
 type lingering struct {
 	net.Listener
 	log *slog.Logger
@@ -36,10 +36,13 @@ func (l lingering) Accept() (net.Conn, error) {
 		switch {
 		case err == nil:
 			return &lingerConn{Conn: c}, nil
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE),
+			errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
 			if !logged {
 				logged = true
-				l.log.Error("cannot accept connections for now", slog.String("error", err.Error()))
+				l.log.Error("cannot accept connections; trying again ten times a second",
+					slog.String("error", err.Error()),
+					slog.String("cure", "raise the limit on open files (ulimit -n, LimitNOFILE=, fs.file-max)"))
 			}
 			time.Sleep(acceptPause)
 		case errors.Is(err, syscall.ECONNABORTED):
@@ -52,7 +55,7 @@ func (l lingering) Accept() (net.Conn, error) {
 type lingerConn struct {
 	net.Conn
 	linger atomic.Bool
-	ended  atomic.Bool // the client has nothing more to say, and that was noticed
+	ended  atomic.Bool // the client has ended its side, and Read has seen it
 }
 
 func (c *lingerConn) Read(p []byte) (int, error) {

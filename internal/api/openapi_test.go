@@ -106,7 +106,7 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "push conflict", method: "POST", path: "/api/push", key: pushKey, status: 409, says: "idempotency_key", body: `{"users":["bob"],"message":{},"idempotency_key":"k2"}`},
 		{name: "push to nobody", method: "POST", path: "/api/push", key: pushKey, status: 400, says: "nobody", body: `{"message":{}}`},
 		{name: "push without message", method: "POST", path: "/api/push", key: pushKey, malformed: true, status: 400, says: "message is missing", body: `{"users":["alice"]}`},
-		{name: "push with a typo", method: "POST", path: "/api/push", key: pushKey, malformed: true, status: 400, says: `unknown key \"user\", did you mean \"users\"?`, body: `{"user":["alice"],"message":{}}`},
+		{name: "push with a typo", method: "POST", path: "/api/push", key: pushKey, malformed: true, status: 400, says: `unknown key \"user\"; did you mean \"users\"?`, body: `{"user":["alice"],"message":{}}`},
 		{name: "push of a wrong type", method: "POST", path: "/api/push", key: pushKey, malformed: true, status: 400, says: "users must be an array", body: `{"users":"alice","message":{}}`},
 		{name: "push durable", method: "POST", path: "/api/push", key: pushKey, status: 400, says: "store", body: `{"users":["alice"],"message":{},"durable":true}`},
 		{name: "push broken JSON", method: "POST", path: "/api/push", key: pushKey, malformed: true, status: 400, body: `{"users":`},
@@ -132,7 +132,7 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "broadcast with another scope", method: "POST", path: "/api/broadcast", key: readKey, status: 403, body: `{"message":{}}`},
 
 		{name: "batch", method: "POST", path: "/api/batch", key: pushKey, status: 200, says: `{"error":{"code":400`, body: `{"items":[{"users":["alice"],"message":{}},{"everyone":true,"message":{}},{"message":{}}]}`},
-		{name: "batch with a typo", method: "POST", path: "/api/batch", key: pushKey, malformed: true, status: 400, says: `items[1].mesage\", did you mean \"message\"?`, body: `{"items":[{"users":["alice"],"message":{}},{"everyone":true,"mesage":{}}]}`},
+		{name: "batch with a typo", method: "POST", path: "/api/batch", key: pushKey, malformed: true, status: 400, says: `items[1].mesage\"; did you mean \"message\"?`, body: `{"items":[{"users":["alice"],"message":{}},{"everyone":true,"mesage":{}}]}`},
 		{name: "batch of none", method: "POST", path: "/api/batch", key: pushKey, malformed: true, status: 400, says: "items is empty", body: `{"items":[]}`},
 		{name: "batch of too many", method: "POST", path: "/api/batch", key: pushKey, malformed: true, status: 413, says: "1000", body: `{"items":[{"message":{}}` + strings.Repeat(`,{"message":{}}`, 1000) + `]}`},
 

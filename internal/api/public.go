@@ -34,18 +34,17 @@ type PublicOptions struct {
 	AllowOrigin func(origin, host string) bool
 	// Services are what users reach with their token under /api/v1/.
 	Services Services
-	// Users tells whose token a request came with. Required with Services.
+	// Users checks the token of a request. Required with Services.
 	Users Users
-	// ClientAddress is whose request it is, by the peer and its X-Forwarded-For; the
+	// ClientAddress is the client's address, by the peer's and its X-Forwarded-For; the
 	// peer's if nil.
 	ClientAddress func(peer netip.Addr, forwarded string) netip.Addr
 	Concurrency   int          // connections at a time; 4,096 if 0
 	Log           *slog.Logger // slog.DiscardHandler if nil
 }
 
-// Users checks a user's token. *account.Verifier is one; in open mode it is
-// whoever takes the token for the user's id. The error is a *codec.Error with
-// code 401.
+// Users checks a user's token. *account.Guard is one; in open mode it is
+// account.OpenUsers. The error is a *codec.Error with code 401.
 type Users interface {
 	Verify(token string) (account.Claims, error)
 }
@@ -62,15 +61,14 @@ type Services struct {
 const publicMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 // Public is the door for what arrives on the clients' port and is not the
-// WebSocket. Its methods are Serve, Shutdown and Handler; Serve is meant for a
-// Handoff.
+// WebSocket. Its methods are Serve, which is meant for a Handoff, and Shutdown.
 type Public struct {
 	door
 
 	allow    func(origin, host string) bool
 	address  func(peer netip.Addr, forwarded string) netip.Addr
 	users    Users
-	accounts *account.Service // nil: whoever has a good token may come in
+	accounts *account.Service // nil: a good token is enough
 }
 
 // NewPublic makes the door. It reads all of Console, once.
@@ -127,7 +125,7 @@ func userRoutes(s Services) []route {
 	return routes
 }
 
-// authenticate finds out whose token a request came with, or whose link.
+// authenticate finds the user of a request by its token or its link.
 func (p *Public) authenticate(r *request) (err error) {
 	header := r.http.Request.Header.Peek("Authorization")
 	if len(header) == 0 && r.route.link != nil {
@@ -136,7 +134,7 @@ func (p *Public) authenticate(r *request) (err error) {
 	}
 	scheme, token, _ := bytes.Cut(header, []byte(" "))
 	if !bytes.EqualFold(scheme, []byte("Bearer")) || len(token) == 0 {
-		return codec.Errorf(codec.CodeUnauthorized, "a token is needed: Authorization: Bearer <token>")
+		return codec.Errorf(codec.CodeUnauthorized, "a token is needed; send it as Authorization: Bearer <token>")
 	}
 	claims, err := p.users.Verify(string(token))
 	if err != nil {
@@ -144,13 +142,13 @@ func (p *Public) authenticate(r *request) (err error) {
 	}
 	r.identity.User, r.identity.Grant, r.identity.Expires = claims.User, claims.ID, claims.Expires
 	if p.accounts == nil {
-		r.identity.Grant = "" // nobody's but the token's issuer
+		r.identity.Grant = "" // means something to the token's issuer only
 		return nil
 	}
 	return p.accounts.Entered(r, r.identity)
 }
 
-// arrive notes whose request it is.
+// arrive notes the client's address, and answers what CORS asks.
 func (p *Public) arrive(r *request) (answered bool) {
 	if peer, ok := r.http.RemoteAddr().(*net.TCPAddr); ok {
 		forwarded := bytes.Join(r.http.Request.Header.PeekAll("X-Forwarded-For"), []byte(","))
@@ -183,8 +181,10 @@ func (p *Public) cors(r *request) bool {
 		}
 		r.http.SetStatusCode(fasthttp.StatusNoContent)
 	default:
-		p.log.Info("origin refused", slog.String("origin", string(clip([]byte(origin), 256))), slog.String("request_id", r.id))
-		fail(r, codec.Errorf(codec.CodeForbidden, "this origin is not allowed"))
+		p.log.Info("request refused: origin not allowed; add it to the option origins to allow it",
+			slog.String("origin", string(clip([]byte(origin), 256))), slog.String("request_id", r.id))
+		fail(r, codec.Errorf(codec.CodeForbidden,
+			"pages of this origin may not use this server, unless its administrator allows it"))
 	}
 	return true
 }
@@ -226,7 +226,7 @@ func consoleFile(name string, data []byte) handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		if matches(string(r.http.Request.Header.Peek("If-None-Match")), etag) {
+		if etagMatches(string(r.http.Request.Header.Peek("If-None-Match")), etag) {
 			r.http.SetStatusCode(fasthttp.StatusNotModified)
 			return nil
 		}
@@ -257,14 +257,15 @@ func consoleType(name string) string {
 }
 
 // consolePolicy lets the page load and reach its own host only. Not every
-// browser takes 'self' to include ws: and wss:, so those are written out. What
-// blob: names is what the user chose and is about to send.
+// browser takes 'self' to include ws: and wss:, so those are written out. blob: is
+// for files that the user has chosen and not sent yet.
 func consolePolicy(host string) string {
 	connect := "'self'"
 	if plainHost(host) {
 		connect += " ws://" + host + " wss://" + host
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+		"media-src 'self' blob:; font-src 'self'; connect-src " + connect +
 		"; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
@@ -279,8 +280,8 @@ func plainHost(host string) bool {
 	})
 }
 
-// matches is the weak comparison of RFC 9110 section 13.1.2.
-func matches(ifNoneMatch, etag string) bool {
+// etagMatches is the weak comparison of RFC 9110 section 13.1.2.
+func etagMatches(ifNoneMatch, etag string) bool {
 	for tag := range strings.SplitSeq(ifNoneMatch, ",") {
 		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
 		if tag == etag || tag == "*" {

@@ -162,7 +162,7 @@ func accountCases() []described {
 		{name: "get", method: "GET", path: "/api/users/alice", key: adminKey, status: 200, says: `"extra":{"a":1}`},
 		{name: "get nobody", method: "GET", path: "/api/users/nobody", key: adminKey, status: 404, says: "nobody"},
 		{name: "disable", method: "PATCH", path: "/api/users/alice", key: adminKey, status: 200, says: `"disabled":true`, body: `{"disabled":true}`},
-		{name: "change another", method: "PATCH", path: "/api/users/alice", key: adminKey, malformed: true, status: 400, says: "in the path already", body: `{"user":"bob"}`},
+		{name: "change another", method: "PATCH", path: "/api/users/alice", key: adminKey, malformed: true, status: 400, says: "is in the path", body: `{"user":"bob"}`},
 		{name: "enable", method: "PATCH", path: "/api/users/alice", key: adminKey, status: 200, says: `"name":"A"`, body: `{"disabled":false,"name":"A"}`},
 		{name: "reset", method: "POST", path: "/api/users/alice/password", key: adminKey, status: 204, body: `{"password":"another horse"}`},
 		{name: "reset badly", method: "POST", path: "/api/users/alice/password", key: adminKey, malformed: true, status: 400, says: "8 to 128", body: `{"password":"x"}`},

@@ -5,6 +5,6 @@ import "pushd/internal/bot"
 // botRoutes is what users reach of bots.
 func botRoutes(b *bot.Bots) []route {
 	return []route{
-		{method: "GET", path: "/api/v1/bots", handle: call(bound, b.List)},
+		{method: "GET", path: "/api/v1/bots", handle: call(bind, b.List)},
 	}
 }

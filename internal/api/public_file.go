@@ -24,11 +24,11 @@ func fileRoutes(s *files.Service) []route {
 	link := func(r *request) (account.Identity, error) { return redeem(r, s) }
 	return []route{
 		{method: "POST", path: "/api/v1/files", handle: upload(s), timeout: transferTime},
-		{method: "GET", path: "/api/v1/files", handle: call(bound, s.List)},
-		{method: "POST", path: "/api/v1/files/links", handle: call(bound, s.Links)},
-		{method: "GET", path: "/api/v1/files/{id}", handle: call(bound, s.Info)},
-		{method: "DELETE", path: "/api/v1/files/{id}", handle: call(bound, s.Delete)},
-		{method: "GET", path: "/api/v1/files/{id}/link", handle: call(bound, s.Link)},
+		{method: "GET", path: "/api/v1/files", handle: call(bind, s.List)},
+		{method: "POST", path: "/api/v1/files/links", handle: call(bind, s.Links)},
+		{method: "GET", path: "/api/v1/files/{id}", handle: call(bind, s.Info)},
+		{method: "DELETE", path: "/api/v1/files/{id}", handle: call(bind, s.Delete)},
+		{method: "GET", path: "/api/v1/files/{id}/link", handle: call(bind, s.Link)},
 		{method: "GET", path: "/files/{id}/thumb", handle: download(s, true), timeout: transferTime, link: link},
 		{method: "GET", path: "/files/{id}/{name}", handle: download(s, false), timeout: transferTime, link: link},
 	}
@@ -37,8 +37,8 @@ func fileRoutes(s *files.Service) []route {
 // fileAdminRoutes is what admins reach of them.
 func fileAdminRoutes(s *files.Service) []route {
 	return []route{
-		{method: "GET", path: "/api/files/{id}", handle: call(bound, s.AdminInfo), logged: true},
-		{method: "DELETE", path: "/api/files/{id}", handle: call(bound, s.AdminDelete), logged: true},
+		{method: "GET", path: "/api/files/{id}", handle: call(bind, s.AdminInfo), logged: true},
+		{method: "DELETE", path: "/api/files/{id}", handle: call(bind, s.AdminDelete), logged: true},
 	}
 }
 
@@ -51,7 +51,7 @@ func upload(s *files.Service) handler {
 		}
 		h := &r.http.Request.Header
 		if e := h.ContentEncoding(); len(e) > 0 && string(e) != "identity" {
-			return &statusError{fasthttp.StatusUnsupportedMediaType, codec.Errorf(codec.CodeMalformed, "the body must come without Content-Encoding")}
+			return unsupported("send the body without Content-Encoding")
 		}
 		declared := string(h.ContentType())
 		kind, params, err := mime.ParseMediaType(declared)
@@ -63,10 +63,10 @@ func upload(s *files.Service) handler {
 		if length == 0 || length < -1 {
 			return codec.Errorf(codec.CodeMalformed, "the body is empty; a file is expected")
 		}
-		in := receive(r)
+		in := streamRequest(r)
 		u := files.UploadRequest{Name: q["name"], Type: kind, Conv: q["conv"], Size: length, Body: in}
 		if kind == "multipart/form-data" {
-			// What stands around the file counts neither for the bound on it nor against it.
+			// The length of a form says little about that of its file.
 			if u.Size > s.MaxSize() {
 				u.Size = -1
 			}
@@ -145,8 +145,8 @@ func openForm(u *files.UploadRequest, body io.Reader, boundary string) error {
 	return codec.Errorf(codec.CodeMalformed, "there is no file among the first %d fields of this form", maxFormFields)
 }
 
-// hasFileName is true also for filename="", as a browser sends it for a Blob
-// without a name, and for a part whose type shows that it is one.
+// hasFileName is true also for filename="", as a browser sends it for a Blob without
+// a name.
 func hasFileName(part *multipart.Part) bool {
 	_, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 	_, named := params["filename"]
@@ -173,7 +173,8 @@ func (f *formFile) Read(p []byte) (int, error) {
 	}
 	switch _, err := f.form.NextRawPart(); {
 	case err == nil:
-		return n, codec.Errorf(codec.CodeMalformed, "one file at a time, and it is the last field of its form")
+		return n, codec.Errorf(codec.CodeMalformed,
+			"a form has one file, as its last field; send the others in forms of their own")
 	case !errors.Is(err, io.EOF):
 		return n, brokenForm(err)
 	}
@@ -191,13 +192,16 @@ func brokenForm(err error) error {
 	return e
 }
 
-// redeem takes whom a link stands for from its query.
+// redeem finds the user of a link by its query.
 func redeem(r *request, s *files.Service) (account.Identity, error) {
 	q := r.http.QueryArgs()
 	if !q.Has("k") {
-		return account.Identity{}, codec.Errorf(codec.CodeUnauthorized, "a token is needed, Authorization: Bearer <token>, or a link that GET /api/v1/files/{id}/link makes")
+		return account.Identity{}, codec.Errorf(codec.CodeUnauthorized,
+			"a token is needed, as Authorization: Bearer <token>, or a link that GET /api/v1/files/{id}/link makes")
 	}
-	return s.Redeem(r.params[0], files.Signature{User: string(q.Peek("u")), Expires: string(q.Peek("e")), MAC: string(q.Peek("k"))})
+	return s.Redeem(r.params[0], files.Signature{
+		User: string(q.Peek("u")), Expires: string(q.Peek("e")), MAC: string(q.Peek("k")),
+	})
 }
 
 // filePolicy lets what is shown of a file reach nothing and run nothing.
@@ -223,8 +227,8 @@ func download(s *files.Service, thumb bool) handler {
 		h.Set("ETag", etag)
 		h.Set("Last-Modified", c.Modified.UTC().Format(http.TimeFormat))
 		h.Set("Accept-Ranges", "bytes")
-		// What was read once may be read again without asking: a file never changes. A
-		// proxy may keep nothing of it.
+		// A file never changes, so a browser may show it again without asking. A proxy
+		// must not keep it.
 		h.Set("Cache-Control", "private, max-age=86400, immutable")
 		h.Add("Vary", "Authorization") // nor may the next user of the same browser
 		h.Set("Content-Security-Policy", filePolicy)
@@ -240,13 +244,16 @@ func download(s *files.Service, thumb bool) handler {
 			headOnly(r, c.Size)
 			return nil
 		}
-		part, partial, satisfiable := askedSpan(request, c.Size, etag, c.Modified)
+		part, partial, satisfiable := requestedRange(request, c.Size, etag, c.Modified)
 		switch {
 		case !partial:
-			part = span{0, c.Size}
+			part = byteRange{0, c.Size}
 		case !satisfiable:
 			h.Set("Content-Range", "bytes */"+strconv.FormatInt(c.Size, 10))
-			return &statusError{fasthttp.StatusRequestedRangeNotSatisfiable, codec.Errorf(codec.CodeMalformed, "this file has %d bytes", c.Size)}
+			return &statusError{
+				fasthttp.StatusRequestedRangeNotSatisfiable,
+				codec.Errorf(codec.CodeMalformed, "this file has %d bytes; ask for a part of them", c.Size),
+			}
 		default:
 			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", part.offset, part.offset+part.length-1, c.Size))
 			r.http.SetStatusCode(fasthttp.StatusPartialContent)
@@ -256,7 +263,7 @@ func download(s *files.Service, thumb bool) handler {
 			h.Del("Content-Range")
 			return err
 		}
-		stream(r, content, part.length)
+		streamReply(r, content, part.length)
 		return nil
 	}
 }

@@ -192,7 +192,7 @@ func TestForms(t *testing.T) {
 		{name: "a conversation of others", fields: []field{{name: "conv", content: []byte("g:none")}, {"file", "cat.png", "", png}}, status: 403, says: "g:none"},
 		{name: "no file", fields: []field{{name: "name", content: []byte("x")}}, status: 400, says: "no file"},
 		{name: "nothing", status: 400, says: "no file"},
-		{name: "two files", fields: []field{{"a", "a.png", "", png}, {"b", "b.png", "", png}}, status: 400, says: "one file at a time"},
+		{name: "two files", fields: []field{{"a", "a.png", "", png}, {"b", "b.png", "", png}}, status: 400, says: "a form has one file"},
 		{name: "a field behind it", fields: []field{{"file", "cat.png", "", png}, {name: "name", content: []byte("x")}}, status: 400, says: "last field"},
 		{name: "a typo", fields: []field{{name: "cnv", content: []byte("x")}, {"file", "cat.png", "", png}}, status: 400, says: `did you mean \"conv\"`},
 		{name: "the same twice", query: "?conv=g:club", fields: []field{{name: "conv", content: []byte("g:club")}, {"file", "cat.png", "", png}}, status: 400, says: "conv comes twice"},

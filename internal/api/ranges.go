@@ -9,46 +9,49 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// span is a part of a file.
-type span struct{ offset, length int64 }
+// byteRange is a part of a file.
+type byteRange struct{ offset, length int64 }
 
-// askedSpan is the part that a GET asks for (RFC 9110, section 14). ok is false
+// requestedRange is the part that a GET asks for (RFC 9110, section 14). ok is false
 // when all of it is the answer: no Range, one that isn't understood, several at
 // once, which need not be obeyed, or one made for another version of the file.
 // satisfiable is false when the part lies behind the end.
-func askedSpan(h *fasthttp.RequestHeader, size int64, etag string, modified time.Time) (s span, ok, satisfiable bool) {
+func requestedRange(
+	h *fasthttp.RequestHeader, size int64, etag string, modified time.Time,
+) (s byteRange, ok, satisfiable bool) {
 	text, isBytes := strings.CutPrefix(string(h.Peek("Range")), "bytes=")
 	if !isBytes || strings.Contains(text, ",") || !sameVersion(string(h.Peek("If-Range")), etag, modified) {
-		return span{}, false, false
+		return byteRange{}, false, false
 	}
 	first, last, dash := strings.Cut(strings.TrimSpace(text), "-")
 	if !dash {
-		return span{}, false, false
+		return byteRange{}, false, false
 	}
 	if first == "" { // the last so many bytes
-		n, err := number(last)
+		n, err := digitsOnly(last)
 		if err != nil {
-			return span{}, false, false
+			return byteRange{}, false, false
 		}
 		n = min(n, size)
-		return span{size - n, n}, true, n > 0
+		return byteRange{size - n, n}, true, n > 0
 	}
-	from, err := number(first)
+	from, err := digitsOnly(first)
 	if err != nil {
-		return span{}, false, false
+		return byteRange{}, false, false
 	}
 	to := size - 1
 	if last != "" {
-		if to, err = number(last); err != nil || to < from {
-			return span{}, false, false
+		if to, err = digitsOnly(last); err != nil || to < from {
+			return byteRange{}, false, false
 		}
 		to = min(to, size-1)
 	}
-	return span{from, to - from + 1}, true, from < size
+	return byteRange{from, to - from + 1}, true, from < size
 }
 
-// number is digits alone, of at most 18: no file is longer than that counts.
-func number(digits string) (int64, error) {
+// digitsOnly parses digits without a sign. More than 18 count as the largest number,
+// which is beyond any file.
+func digitsOnly(digits string) (int64, error) {
 	if len(digits) > 18 {
 		digits = strings.Repeat("9", 18)
 	}
@@ -69,7 +72,7 @@ func sameVersion(ifRange, etag string, modified time.Time) bool {
 // than a date.
 func unchanged(h *fasthttp.RequestHeader, etag string, modified time.Time) bool {
 	if tags := string(h.Peek("If-None-Match")); tags != "" {
-		return matches(tags, etag)
+		return etagMatches(tags, etag)
 	}
 	since, err := http.ParseTime(string(h.Peek("If-Modified-Since")))
 	return err == nil && !modified.Truncate(time.Second).After(since)

@@ -92,11 +92,17 @@ func readError(err error) error {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return codec.Errorf(codec.CodeTooLarge, "a request body is at most %d bytes long", maxBody)
 	case errors.As(err, &small):
-		return &statusError{fasthttp.StatusRequestHeaderFieldsTooLarge, codec.Errorf(codec.CodeTooLarge, "the request line and headers are at most %d bytes long", maxHeader)}
+		return &statusError{
+			fasthttp.StatusRequestHeaderFieldsTooLarge,
+			codec.Errorf(codec.CodeTooLarge, "the request line and headers are at most %d bytes long", maxHeader),
+		}
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return &statusError{fasthttp.StatusRequestTimeout, codec.Errorf(codec.CodeMalformed, "the request did not arrive within %s", readTimeout)}
+		return &statusError{
+			fasthttp.StatusRequestTimeout,
+			codec.Errorf(codec.CodeMalformed, "the request did not arrive within %s", readTimeout),
+		}
 	}
-	e := codec.Errorf(codec.CodeMalformed, "this is not a request that can be read")
+	e := codec.Errorf(codec.CodeMalformed, "this is not a complete HTTP request")
 	e.Cause = err
 	return e
 }

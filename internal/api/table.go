@@ -19,12 +19,12 @@ type route struct {
 	method, path string
 	handle       handler
 	open         bool // needs no credentials
-	logged       bool // at Info; what monitors ask every few seconds is not
+	logged       bool // at the level info; what monitors ask every few seconds is not
 	process      bool // is about the process itself, and answers before the server has started
 
 	timeout time.Duration // of the work, and of a body that it streams; requestTimeout if 0
-	// link tells whose request it is when no Authorization header does; no other way
-	// if nil.
+	// link finds the user of a request without an Authorization header; such requests
+	// are refused if nil.
 	link func(*request) (account.Identity, error)
 }
 
@@ -122,7 +122,7 @@ func (p *pattern) match(path []string) (params []string, ok bool) {
 	return params, true
 }
 
-// isText refuses what JSON can't say either, and databases choke on.
+// isText refuses what neither JSON nor every database can hold.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 func choose(ctx *fasthttp.RequestCtx, routes []*route) (*route, error) {
@@ -140,6 +140,10 @@ func choose(ctx *fasthttp.RequestCtx, routes []*route) (*route, error) {
 			allow = append(allow, fasthttp.MethodHead)
 		}
 	}
-	ctx.Response.Header.Set("Allow", strings.Join(allow, ", "))
-	return nil, &statusError{fasthttp.StatusMethodNotAllowed, codec.Errorf(codec.CodeMalformed, "%.32q is not allowed here; these are: %s", method, strings.Join(allow, ", "))}
+	methods := strings.Join(allow, ", ")
+	ctx.Response.Header.Set("Allow", methods)
+	return nil, &statusError{
+		fasthttp.StatusMethodNotAllowed,
+		codec.Errorf(codec.CodeMalformed, "%.32q is not allowed here; these are: %s", method, methods),
+	}
 }

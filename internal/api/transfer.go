@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Bounds of transferring a file. A transfer has as long as its route says, as
-// long as it moves.
+// Bounds of transferring a file. A transfer has the time of its route, while bytes
+// move.
 const (
 	transferTime  = 10 * time.Minute
 	transferStall = 15 * time.Second
@@ -22,7 +22,7 @@ type pacer struct {
 	last time.Time
 }
 
-func (p *pacer) moved() error {
+func (p *pacer) extend() error {
 	now := time.Now()
 	if now.Sub(p.last) < transferStep {
 		return nil
@@ -35,20 +35,20 @@ func (p *pacer) moved() error {
 	return p.set(next)
 }
 
-// incoming is the body of a request, which may be longer than the door's bound
+// requestStream is the body of a request, which may be longer than the door's bound
 // and take longer than its time; whoever reads it bounds it. Its errors answer the
 // client, and a body shorter than it was said to be is one.
-type incoming struct {
+type requestStream struct {
 	request *request
 	body    io.Reader
 	left    int64 // of the declared length; -1 when it is chunked
 	pace    pacer
 }
 
-// receive is the request's body as a stream. It is read to its end, or the
+// streamRequest is the request's body as a stream. It is read to its end, or the
 // connection is closed after the reply.
-func receive(r *request) *incoming {
-	in := &incoming{request: r, body: r.http.RequestBodyStream(), left: int64(r.http.Request.Header.ContentLength())}
+func streamRequest(r *request) *requestStream {
+	in := &requestStream{request: r, body: r.http.RequestBodyStream(), left: int64(r.http.Request.Header.ContentLength())}
 	if in.body == nil {
 		in.body, in.left = eof{}, 0
 	}
@@ -61,8 +61,8 @@ type eof struct{}
 
 func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
-func (in *incoming) Read(p []byte) (int, error) {
-	if err := in.pace.moved(); err != nil {
+func (in *requestStream) Read(p []byte) (int, error) {
+	if err := in.pace.extend(); err != nil {
 		return 0, readError(err)
 	}
 	n, err := in.body.Read(p)
@@ -80,18 +80,18 @@ func (in *incoming) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// outgoing is the body of a reply that streams. Its context lives until fasthttp
+// replyStream is the body of a reply that streams. Its context lives until fasthttp
 // closes it, which is after the handler returned.
-type outgoing struct {
+type replyStream struct {
 	io.ReadCloser
 	pace   pacer
 	cancel func()
 }
 
-// stream makes content the reply's body, of a length that is known.
-func stream(r *request, content io.ReadCloser, length int64) {
+// streamReply makes content the reply's body, of a length that is known.
+func streamReply(r *request, content io.ReadCloser, length int64) {
 	end, _ := r.Deadline() // every route has one
-	out := &outgoing{ReadCloser: content, cancel: r.cancel, pace: pacer{set: r.http.Conn().SetWriteDeadline, end: end}}
+	out := &replyStream{ReadCloser: content, cancel: r.cancel, pace: pacer{set: r.http.Conn().SetWriteDeadline, end: end}}
 	r.streams = true
 	r.http.Response.SetBodyStream(out, int(length))
 }
@@ -102,15 +102,15 @@ func headOnly(r *request, length int64) {
 	r.http.Response.Header.SetContentLength(int(length))
 }
 
-func (o *outgoing) Read(p []byte) (int, error) {
-	if err := o.pace.moved(); err != nil {
+func (o *replyStream) Read(p []byte) (int, error) {
+	if err := o.pace.extend(); err != nil {
 		return 0, err
 	}
 	return o.ReadCloser.Read(p)
 }
 
 // Close ends the context too.
-func (o *outgoing) Close() error {
+func (o *replyStream) Close() error {
 	defer o.cancel()
 	return o.ReadCloser.Close()
 }

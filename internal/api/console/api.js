@@ -14,7 +14,7 @@ export class Api {
   #sources = new Map(); // path → object URL of what was uploaded here
   #local = new WeakMap(); // File → object URL
 
-  /** token() is what requests carry: the user's token, or his id in open mode. */
+  /** token() is what requests carry: the user's token, or id in open mode. */
   constructor({ base = new URL(".", import.meta.url).href, token }) {
     this.#base = base;
     this.#token = token;

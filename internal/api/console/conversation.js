@@ -27,7 +27,7 @@ export class Conversation {
   high = 0; // everything from the first of them up to here is in messages
   loaded = false; // messages is a run; before, only the head is known
   complete = false; // there is nothing before the run
-  readers = new Map(); // user → how far he has read, as far as it was told
+  readers = new Map(); // user → how far they have read, as far as this page knows
   typing = new Map(); // user → until when, by performance.now()
   draft = ""; // what is typed and not sent
 

@@ -1,5 +1,6 @@
-// How far this user has got and read his conversations, told to the server: many
-// in a moment are gathered, and what a lost connection swallowed is told again.
+// Tells the server how far this user has received and read each conversation. Marks of
+// one moment are sent together, and those that a lost connection may have swallowed
+// are sent again.
 
 const GATHER = 250;
 
