@@ -71,7 +71,7 @@ func (l *Loop) closeListener() {
 // adopt makes a connection of an accepted socket.
 func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 	s := l.server
-	if limit := s.opts.MaxConnections; limit > 0 && s.open.Load()+s.handed.Load() >= int64(limit) {
+	if limit := s.opts.MaxConnections; limit > 0 && s.open.Load()+s.handedOff.Load() >= int64(limit) {
 		l.turnAway(fd, "max_connections")
 		return
 	}
@@ -92,16 +92,17 @@ func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 	if err := c.op.Control(netpoll.PollReadable); err != nil {
 		s.metrics.Fault("epoll_add")
 		if l.logEvery("epoll_add") {
-			s.log.Error("cannot watch a connection", slog.String("error", err.Error()), slog.String("cure", "raise fs.epoll.max_user_watches"))
+			s.log.Error("cannot watch a connection, so it is closed", slog.String("error", err.Error()),
+				slog.String("cure", "raise fs.epoll.max_user_watches"))
 		}
 		c.release(PeerGone)
 		return
 	}
 	c.set(watched)
-	c.arm(l.Now() + ticks(s.opts.HandshakeTimeout))
+	c.arm(l.Now() + Ticks(s.opts.HandshakeTimeout))
 }
 
-// turnAway answers a dial that goes over a limit; the limit is the metric label.
+// turnAway refuses a connection over a limit; the limit is the metric label.
 func (l *Loop) turnAway(fd int, limit string) {
 	l.server.metrics.Refused(limit)
 	if l.logEvery(limit) {

@@ -40,7 +40,9 @@ func (c *Conn) closeWith(code int, text string, why Reason) {
 // refuse answers an opening handshake with an HTTP status.
 func (c *Conn) refuse(status int, reason, text string) {
 	c.loop.server.metrics.Refused(reason)
-	c.write(fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s\n",
+	c.writeRaw(fmt.Appendf(nil,
+		"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+			"Connection: close\r\nContent-Length: %d\r\n\r\n%s\n",
 		status, http.StatusText(status), len(text)+1, text))
 	c.startClosing(c.state, HandshakeFailed)
 }
@@ -58,9 +60,9 @@ func (c *Conn) startClosing(was state, why Reason) {
 		c.loop.putIn(c.in)
 		c.in = nil
 	}
-	c.arm(c.loop.Now() + ticks(c.loop.server.opts.CloseTimeout))
+	c.arm(c.loop.Now() + Ticks(c.loop.server.opts.CloseTimeout))
 	c.watch()
-	c.left(was, why)
+	c.ended(was, why)
 	if c.state == stateClosing && c.loop.reading != c && c.out == nil {
 		c.finish()
 	}
@@ -82,7 +84,7 @@ func (c *Conn) finish() {
 func (c *Conn) fail() {
 	defer func() {
 		if recover() != nil {
-			// The handler panics in Closed too: it has been told.
+			// The handler has panicked in Closed too, which is not called again.
 			c.release(Panicked)
 		}
 	}()

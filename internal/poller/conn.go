@@ -69,7 +69,7 @@ type Conn struct {
 	address  [16]byte
 	state    state
 
-	// The handler's own counts, beside its Mark, which the poller leaves alone. They fill what
+	// Counts of the handler, which the poller leaves alone, as it does Mark. They fill what
 	// would be padding, and the handler's struct is four bytes smaller for it.
 	Refusals uint8
 	Faults   uint16
@@ -147,22 +147,20 @@ func (c *Conn) SetDeadline(at uint32) {
 }
 
 // Ticks converts a duration to ticks, rounded up.
-func Ticks(d time.Duration) uint32 { return ticks(d) }
-
-func ticks(d time.Duration) uint32 {
+func Ticks(d time.Duration) uint32 {
 	return uint32(min((d+tick-1)/tick, 1<<30))
 }
 
-// rearm puts the one timer of an open connection on the earlier of what waits:
-// the handler's deadline and the age of unsent output. Each connection is
-// always in the wheel, which is also how the loop finds all of them.
+// rearm sets the one timer of an open connection to the handler's deadline, or to
+// when its output is too old, whichever is earlier. Each connection is always in the
+// wheel, which is also how the loop finds all of them.
 func (c *Conn) rearm() {
 	at := c.loop.Now() + 1<<20
 	if c.deadline != 0 {
 		at = c.deadline
 	}
 	if c.out != nil {
-		at = min(at, c.out.oldest()+ticks(c.loop.server.opts.WriteTimeout))
+		at = min(at, c.out.oldest()+Ticks(c.loop.server.opts.WriteTimeout))
 	}
 	c.arm(at)
 }
@@ -180,8 +178,8 @@ func (c *Conn) expire() {
 	case stateClosing:
 		c.release(PeerGone)
 	case stateOpen:
-		if c.out != nil && c.out.oldest()+ticks(c.loop.server.opts.WriteTimeout) <= now {
-			c.slow()
+		if c.out != nil && c.out.oldest()+Ticks(c.loop.server.opts.WriteTimeout) <= now {
+			c.closeSlow()
 			return
 		}
 		if c.deadline != 0 && c.deadline <= now {
@@ -197,19 +195,19 @@ func (c *Conn) expire() {
 // onHup is called by netpoll on a goroutine of its own, after it has stopped
 // watching the socket.
 func (c *Conn) onHup(netpoll.Poll) error {
-	c.loop.post(func() bool {
+	c.loop.postAlways(func() bool {
 		if c.state != stateClosed {
 			c.unset(watched)
 			c.set(hungUp)
-			c.drain()
+			c.readSocket()
 		}
 		return false
 	})
 	return nil
 }
 
-// release closes the descriptor and gives everything back. The Conn itself is
-// kept for a while; see Loop.forget.
+// release closes the descriptor and gives the buffers back. The Conn itself is kept
+// for a while; see Loop.forget.
 func (c *Conn) release(why Reason) {
 	if c.state == stateClosed {
 		return
@@ -222,8 +220,8 @@ func (c *Conn) release(why Reason) {
 	_ = syscall.Close(c.op.FD)
 	c.op.FD = -1
 	l.server.open.Add(-1)
-	l.dead = append(l.dead, c)
-	c.left(was, why)
+	l.closedThisTick = append(l.closedThisTick, c)
+	c.ended(was, why)
 }
 
 // drop gives the buffers back.
@@ -238,9 +236,9 @@ func (c *Conn) drop() {
 	}
 }
 
-// left counts the end of a connection and tells its handler, once: when it
-// leaves the open state, or for good.
-func (c *Conn) left(was state, why Reason) {
+// ended counts the end of a connection and tells its handler, once: when the
+// connection leaves the open state or, if it never was open, when it is closed.
+func (c *Conn) ended(was state, why Reason) {
 	l := c.loop
 	if c.is(limited) {
 		c.unset(limited)

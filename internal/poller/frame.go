@@ -6,7 +6,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// maxHeader is the longest frame header: two bytes, eight of length, four of
+// maxFrameHeader is the longest frame header: two bytes, eight of length, four of
 // mask (RFC 6455 section 5.2).
 const maxFrameHeader = 14
 
@@ -33,17 +33,17 @@ var (
 	faultControl     = &fault{CodeProtocolError, ProtocolError, "a control frame is at most 125 bytes and not fragmented"}
 	faultLength      = &fault{CodeProtocolError, ProtocolError, "the top bit of the length is set"}
 	faultContinue    = &fault{CodeProtocolError, ProtocolError, "a continuation without a beginning"}
-	faultInterleaved = &fault{CodeProtocolError, ProtocolError, "a new message inside a fragmented one"}
+	faultInterleaved = &fault{CodeProtocolError, ProtocolError, "a new message began inside a fragmented one"}
 	faultClose       = &fault{CodeProtocolError, ProtocolError, "malformed Close frame"}
 	faultBinary      = &fault{CodeNotText, NotText, "only text messages are understood"}
 	faultUTF8        = &fault{CodeBadUTF8, BadUTF8, "the text is not UTF-8"}
 	faultTooBig      = &fault{CodeTooBig, TooBig, "the message is too big"}
 )
 
-// parseHeader reads a frame header from the beginning of b. Each rule is
-// checked as soon as its byte is there, and before anything is allocated: whole
-// is false while more bytes are needed. fragmented tells whether a message has
-// begun and how many bytes it has; limit is the message limit.
+// parseHeader reads a frame header from the beginning of b, which is not empty. Each
+// rule is checked as soon as its byte is there, and before anything is allocated:
+// whole is false while more bytes are needed. fragmented tells whether a message has
+// begun, have how many bytes of it there are; limit is the message limit.
 func parseHeader(b []byte, fragmented bool, have, limit int) (h frameHeader, whole bool, f *fault) {
 	if len(b) == 0 {
 		return h, false, nil

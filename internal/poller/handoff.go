@@ -12,9 +12,9 @@ import (
 	"github.com/cloudwego/netpoll"
 )
 
-// handOff gives a connection that isn't for us to Options.Handoff, with the
-// bytes that were read put back in front.
-func (c *Conn) handOff(read []byte) {
+// passToHTTP gives a connection whose request is not a WebSocket handshake to
+// Options.Handoff, with the bytes that were read put back in front.
+func (c *Conn) passToHTTP(read []byte) {
 	l := c.loop
 	if l.server.opts.Handoff == nil {
 		c.refuse(http.StatusNotFound, "not_found", "there is nothing here but the WebSocket endpoint")
@@ -27,13 +27,13 @@ func (c *Conn) handOff(read []byte) {
 	if err != nil {
 		l.server.metrics.Fault("handoff")
 		if l.logEvery("handoff") {
-			l.server.log.Error("cannot hand an HTTP request over", slog.Any("error", err))
+			l.server.log.Error("cannot hand over an HTTP request, so its connection is closed", slog.Any("error", err))
 		}
 		c.release(HandshakeFailed)
 		return
 	}
 	prefixed := &prefixConn{TCPConn: conn, prefix: append([]byte(nil), read...), server: l.server}
-	l.server.handed.Add(1)
+	l.server.handedOff.Add(1)
 	if c.is(limited) {
 		c.unset(limited)
 		prefixed.counted, prefixed.address = true, c.address
@@ -78,10 +78,10 @@ type prefixConn struct {
 	address [16]byte
 }
 
-// Close gives the descriptor back, and its places under the limits.
+// Close closes the connection, which then counts under no limit any more.
 func (p *prefixConn) Close() error {
 	if p.closed.CompareAndSwap(false, true) {
-		p.server.handed.Add(-1)
+		p.server.handedOff.Add(-1)
 		if p.counted {
 			p.server.peers.leave(p.address)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Protocol is the subprotocol this server speaks, in Sec-WebSocket-Protocol.
+// Protocol is the subprotocol that this server speaks, in Sec-WebSocket-Protocol.
 const Protocol = "pushd.v1"
 
 // tokenProtocol is the prefix of an offered subprotocol that carries a token,
@@ -40,11 +40,11 @@ func (c *Conn) feedHandshake(data []byte) (rest []byte) {
 		c.in.frame = append(c.in.frame, data...)
 		head = c.in.frame
 	}
-	// Another request than ours is given away as soon as its target is known:
-	// it may have a body, and a server that knows what to do with it.
+	// Any other request is handed over as soon as its target is known: it may have a
+	// body, which is the HTTP server's to read.
 	target, known := requestTarget(head)
 	if known && !isPath(target, l.server.opts.Path) {
-		c.handOff(head)
+		c.passToHTTP(head)
 		return nil
 	}
 	end := bytes.Index(head, []byte("\r\n\r\n"))
@@ -54,14 +54,14 @@ func (c *Conn) feedHandshake(data []byte) (rest []byte) {
 			return nil
 		}
 		if c.in == nil {
-			c.in = l.ins.get()
+			c.in = l.freeIn.get()
 			c.in.frame = append(c.in.frame[:0], data...)
 		}
 		return nil
 	}
 	if !known {
 		// A complete header without a readable request line.
-		c.handOff(head)
+		c.passToHTTP(head)
 		return nil
 	}
 	head, rest = head[:end+4], head[end+4:]
@@ -114,16 +114,16 @@ type upgrader struct {
 	ws   ws.Upgrader
 	conn *Conn
 
-	head   []byte // what is left to read of the request
-	host   []byte
-	origin []byte
-	token  []byte
-	query  []byte
-	xff    []byte
-	reason string // the metric label if this handshake is refused
-	wrote  bool   // gobwas has answered
-	body   bool
-	proto  bool // the client offered a subprotocol we speak
+	head      []byte // what is left to read of the request
+	host      []byte
+	origin    []byte
+	token     []byte
+	query     []byte
+	forwarded []byte
+	reason    string // the metric label if this handshake is refused
+	wrote     bool   // gobwas has answered
+	hasBody   bool
+	offered   bool // the client offered a subprotocol we speak
 }
 
 func (u *upgrader) init(l *Loop) {
@@ -152,7 +152,7 @@ func (u *upgrader) Read(p []byte) (int, error) {
 
 func (u *upgrader) Write(p []byte) (int, error) {
 	u.wrote = true
-	u.conn.write(p)
+	u.conn.writeRaw(p)
 	return len(p), nil
 }
 
@@ -167,7 +167,8 @@ func (u *upgrader) upgrade(c *Conn, head []byte) bool {
 		return false
 	}
 	u.conn, u.head = c, head
-	u.host, u.origin, u.token, u.xff, u.body, u.proto = u.host[:0], u.origin[:0], u.token[:0], u.xff[:0], false, false
+	u.host, u.origin, u.token, u.forwarded = u.host[:0], u.origin[:0], u.token[:0], u.forwarded[:0]
+	u.hasBody, u.offered = false, false
 	u.reason, u.wrote = "bad_request", false
 	_, err := u.ws.Upgrade(u)
 	u.conn = nil
@@ -221,14 +222,14 @@ func (u *upgrader) onHeader(key, value []byte) error {
 			u.token = append(u.token[:0], bytes.TrimSpace(t)...)
 		}
 	case "X-Forwarded-For":
-		if len(u.xff) > 0 {
-			u.xff = append(u.xff, ',')
+		if len(u.forwarded) > 0 {
+			u.forwarded = append(u.forwarded, ',')
 		}
-		u.xff = append(u.xff, value...)
+		u.forwarded = append(u.forwarded, value...)
 	case "Content-Length":
-		u.body = u.body || string(value) != "0"
+		u.hasBody = u.hasBody || string(value) != "0"
 	case "Transfer-Encoding":
-		u.body = true
+		u.hasBody = true
 	}
 	return nil
 }
@@ -243,10 +244,10 @@ func (u *upgrader) onProtocol(value []byte) (string, bool) {
 		if t, ok := bytes.CutPrefix(one, []byte(tokenProtocol)); ok {
 			u.token = append(u.token[:0], t...)
 		} else if string(one) == Protocol {
-			u.proto = true
+			u.offered = true
 		}
 	}
-	if u.proto {
+	if u.offered {
 		return Protocol, true
 	}
 	return "", true
@@ -254,7 +255,7 @@ func (u *upgrader) onProtocol(value []byte) (string, bool) {
 
 func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 	s := u.loop.server
-	if u.body {
+	if u.hasBody {
 		return nil, u.refuseWith(http.StatusBadRequest, "bad_request", "a WebSocket handshake has no body")
 	}
 	if len(u.origin) > 0 && !s.origins.allow(u.origin, u.host) {
@@ -267,8 +268,8 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 	}
 	peer := u.conn.Address()
 	trusted := anyContains(s.opts.TrustedProxies, peer.Addr())
-	if trusted && len(u.xff) > 0 {
-		if client, ok := forwardedFor(string(u.xff), s.opts.TrustedProxies); ok {
+	if trusted && len(u.forwarded) > 0 {
+		if client, ok := forwardedFor(string(u.forwarded), s.opts.TrustedProxies); ok {
 			u.conn.setAddress(netip.AddrPortFrom(client, 0))
 			trusted = false
 		}

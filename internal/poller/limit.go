@@ -17,11 +17,11 @@ type addressLimit struct {
 }
 
 type addressShard struct {
-	mu     sync.Mutex
-	count  map[[16]byte]int32 // guarded by mu: open connections
-	second int64              // guarded by mu: the second that recent counts
-	recent map[[16]byte]int32 // guarded by mu: handshakes in it
-	_      [24]byte           // shards do not share a cache line
+	mu          sync.Mutex
+	connections map[[16]byte]int32 // guarded by mu: open connections
+	second      int64              // guarded by mu: the second that recent counts
+	handshakes  map[[16]byte]int32 // guarded by mu: handshakes in it
+	_           [24]byte           // shards do not share a cache line
 }
 
 // newAddressLimit is nil when nothing is limited.
@@ -31,8 +31,8 @@ func newAddressLimit(open, rate int) *addressLimit {
 	}
 	a := &addressLimit{open: int32(open), rate: int32(rate), seed: maphash.MakeSeed()}
 	for i := range a.shards {
-		a.shards[i].count = make(map[[16]byte]int32)
-		a.shards[i].recent = make(map[[16]byte]int32)
+		a.shards[i].connections = make(map[[16]byte]int32)
+		a.shards[i].handshakes = make(map[[16]byte]int32)
 	}
 	return a
 }
@@ -50,17 +50,17 @@ func (a *addressLimit) enter(addr [16]byte, now time.Time) (refused string) {
 	if a.rate > 0 {
 		if second := now.Unix(); s.second != second {
 			s.second = second
-			clear(s.recent)
+			clear(s.handshakes)
 		}
-		if s.recent[addr] >= a.rate {
+		if s.handshakes[addr] >= a.rate {
 			return "handshake_rate"
 		}
-		s.recent[addr]++
+		s.handshakes[addr]++
 	}
-	if a.open > 0 && s.count[addr] >= a.open {
+	if a.open > 0 && s.connections[addr] >= a.open {
 		return "max_per_address"
 	}
-	s.count[addr]++
+	s.connections[addr]++
 	return ""
 }
 
@@ -68,7 +68,7 @@ func (a *addressLimit) leave(addr [16]byte) {
 	s := a.shard(addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.count[addr]--; s.count[addr] <= 0 {
-		delete(s.count, addr)
+	if s.connections[addr]--; s.connections[addr] <= 0 {
+		delete(s.connections, addr)
 	}
 }

@@ -46,24 +46,24 @@ type Loop struct {
 	mailbox mailbox
 
 	// owned by the loop
-	wheel     *wheel.Wheel[Conn]
-	listener  int // descriptor; -1 when closed
-	accept    *netpoll.FDOperator
-	paused    bool    // accept is detached until descriptors are free again
-	dead      []*Conn // closed since the last tick
-	dying     []*Conn // closed in the tick before; see forget
-	rbuf      []byte
-	wbuf      []byte // what the connection being read has been answered so far
-	reading   *Conn  // whose input is being processed; its writes gather in wbuf
-	batching  bool   // more than one task runs this turn; writes gather per connection
-	dirty     []*Conn
-	overruns  []*Conn // over their send buffer, to be closed as slow consumers
-	iov       []syscall.Iovec
-	handshake upgrader
-	ins       freelist[inbuf]
-	outs      freelist[outbuf]
-	stopping  bool
-	lastLog   map[string]uint32 // tick of the last line logged for each cause
+	wheel          *wheel.Wheel[Conn]
+	listener       int // descriptor; -1 when closed
+	accept         *netpoll.FDOperator
+	paused         bool    // accept is detached until descriptors are free again
+	closedThisTick []*Conn // closed since the last tick
+	closedLastTick []*Conn // closed in the tick before that; see forget
+	rbuf           []byte
+	wbuf           []byte // what the connection being read has been answered so far
+	reading        *Conn  // whose input is being processed; its writes gather in wbuf
+	batching       bool   // more than one task runs this turn; writes gather per connection
+	dirty          []*Conn
+	overruns       []*Conn // over their send buffer, to be closed as slow consumers
+	iov            []syscall.Iovec
+	handshake      upgrader
+	freeIn         freelist[inbuf]
+	freeOut        freelist[outbuf]
+	stopping       bool
+	lastLog        map[string]uint32 // tick of the last line logged for each cause
 }
 
 func newLoop(s *Server, index int, stats *metrics.Loop) (*Loop, error) {
@@ -81,7 +81,7 @@ func newLoop(s *Server, index int, stats *metrics.Loop) (*Loop, error) {
 		lastLog:  make(map[string]uint32),
 	}
 	l.operators = poll.Alloc()
-	l.ins.limit, l.outs.limit = 1024, 1024
+	l.freeIn.limit, l.freeOut.limit = 1024, 1024
 	l.wheel = wheel.New(func(c *Conn) *wheel.Node[Conn] { return &c.timer }, (*Conn).expire)
 	l.handshake.init(l)
 	if err := l.openMailbox(); err != nil {
@@ -192,13 +192,13 @@ func (l *Loop) onTick(netpoll.Poll) error {
 	return nil
 }
 
-// forget lets go of connections that were closed a tick ago. netpoll keeps the
+// forget drops connections that were closed a tick ago. netpoll keeps the
 // addresses of their operators where the garbage collector does not look: in the
 // events of the current turn, which lasts until the loop waits again. Two ticks
 // are never in one turn.
 func (l *Loop) forget() {
-	clear(l.dying)
-	l.dead, l.dying = l.dying[:0], l.dead
+	clear(l.closedLastTick)
+	l.closedThisTick, l.closedLastTick = l.closedLastTick[:0], l.closedThisTick
 }
 
 // guard is deferred around everything that can call a handler: a panic ends one
@@ -220,8 +220,8 @@ func (l *Loop) guard(c *Conn) {
 	}
 }
 
-// logEvery lets a line through at most once in ten seconds for each cause.
-// Causes are constants, so the map is small.
+// logEvery allows one log line in ten seconds for each cause. Causes are constants,
+// so the map is small.
 func (l *Loop) logEvery(cause string) bool {
 	now := l.Now()
 	last, seen := l.lastLog[cause]

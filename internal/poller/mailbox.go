@@ -48,14 +48,14 @@ func (l *Loop) Post(run func() (more bool)) bool {
 	return l.mailbox.put(run, mailboxLimit)
 }
 
-// post is for the loop's own plumbing and for completions, whose number is
+// postAlways is for the loop's own plumbing and for completions, whose number is
 // bounded by what started them; it is refused only by a loop that has ended.
-func (l *Loop) post(run func() bool) bool { return l.mailbox.put(run, 0) }
+func (l *Loop) postAlways(run func() bool) bool { return l.mailbox.put(run, 0) }
 
 // Complete posts the end of work that this loop itself handed out, and whose
 // amount the caller bounds. It is refused only by a loop that has ended.
 func (l *Loop) Complete(run func()) bool {
-	return l.post(func() bool { run(); return false })
+	return l.postAlways(func() bool { run(); return false })
 }
 
 func (m *mailbox) put(run func() bool, limit int) bool {

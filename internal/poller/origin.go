@@ -32,8 +32,10 @@ func parseOrigins(list []string) (origins, error) {
 			continue
 		}
 		u, err := url.Parse(v)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return o, fmt.Errorf("origin %q: want scheme://host or scheme://host:port, such as https://example.com, same or *", v)
+		if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil ||
+			strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return o, fmt.Errorf(
+				"origin %q: write scheme://host or scheme://host:port, such as https://example.com, same or *", v)
 		}
 		o.allowed[canonicalOrigin(u.Scheme, u.Host)] = struct{}{}
 	}
@@ -69,7 +71,7 @@ func canonicalOrigin(scheme, host string) string {
 }
 
 // forwardedFor is the client's address in an X-Forwarded-For list: the last one
-// that is not itself a trusted proxy, since everything before it is hearsay.
+// that is not itself a trusted proxy, since a client can invent everything before it.
 func forwardedFor(list string, trusted []netip.Prefix) (netip.Addr, bool) {
 	parts := strings.Split(list, ",")
 	for i := len(parts) - 1; i >= 0; i-- {

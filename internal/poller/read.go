@@ -28,7 +28,7 @@ func (l *Loop) putIn(b *inbuf) {
 		b.message = nil
 	}
 	b.frame, b.message, b.held, b.valid, b.fragments = b.frame[:0], b.message[:0], nil, 0, 0
-	l.ins.put(b)
+	l.freeIn.put(b)
 }
 
 // onRead is called by the poll when the socket is readable.
@@ -36,14 +36,14 @@ func (c *Conn) onRead(netpoll.Poll) error {
 	if c.state == stateClosed {
 		return nil
 	}
-	c.drain()
+	c.readSocket()
 	return nil
 }
 
-// drain reads what the socket has, a bounded amount in one turn. A short read
+// readSocket reads what the socket has, a bounded amount in one turn. A short read
 // means that it is empty, which saves the read that would say so; a hung-up
 // socket isn't watched any more and is read to its end.
-func (c *Conn) drain() {
+func (c *Conn) readSocket() {
 	l := c.loop
 	defer l.guard(c)
 	for turn := 0; ; turn++ {
@@ -118,33 +118,33 @@ func (c *Conn) feed(data []byte) {
 // feedWhole takes one frame from the beginning of data without copying it. An
 // incomplete one is put aside.
 func (c *Conn) feedWhole(data []byte) (rest []byte, f *fault) {
-	h, whole, f := c.header(data)
+	h, whole, f := c.nextHeader(data)
 	if f != nil {
 		return nil, f
 	}
 	if !whole || len(data) < h.header+h.payload {
 		if c.in == nil {
-			c.in = c.loop.ins.get()
+			c.in = c.loop.freeIn.get()
 		}
 		c.in.frame = append(c.in.frame, data...)
 		return nil, nil
 	}
 	end := h.header + h.payload
-	return data[end:], c.frame(h, data[h.header:end])
+	return data[end:], c.handleFrame(h, data[h.header:end])
 }
 
 // feedPartial completes the frame that was put aside, taking no more of data
 // than belongs to it.
 func (c *Conn) feedPartial(data []byte) (rest []byte, f *fault) {
 	in := c.in
-	h, whole, _ := c.header(in.frame)
+	h, whole, _ := c.nextHeader(in.frame)
 	for !whole {
 		if len(data) == 0 {
 			return nil, nil
 		}
 		// A header is at most 14 bytes: byte by byte is simple and rare.
 		in.frame, data = append(in.frame, data[0]), data[1:]
-		if h, whole, f = c.header(in.frame); f != nil {
+		if h, whole, f = c.nextHeader(in.frame); f != nil {
 			return nil, f
 		}
 	}
@@ -156,10 +156,10 @@ func (c *Conn) feedPartial(data []byte) (rest []byte, f *fault) {
 	in.frame = append(in.frame, data[:missing]...)
 	payload := in.frame[h.header:]
 	in.frame = in.frame[:0]
-	return data[missing:], c.frame(h, payload)
+	return data[missing:], c.handleFrame(h, payload)
 }
 
-func (c *Conn) header(b []byte) (frameHeader, bool, *fault) {
+func (c *Conn) nextHeader(b []byte) (frameHeader, bool, *fault) {
 	have, fragmented := 0, false
 	if c.in != nil && c.in.fragments > 0 {
 		have, fragmented = len(c.in.message), true
@@ -167,8 +167,8 @@ func (c *Conn) header(b []byte) (frameHeader, bool, *fault) {
 	return parseHeader(b, fragmented, have, c.loop.server.opts.MaxMessage)
 }
 
-// frame acts on one complete frame; payload is still masked and may be changed.
-func (c *Conn) frame(h frameHeader, payload []byte) *fault {
+// handleFrame acts on one complete frame; payload is still masked and may be changed.
+func (c *Conn) handleFrame(h frameHeader, payload []byte) *fault {
 	ws.Cipher(payload, h.mask, 0)
 	c.seen = c.loop.Now()
 	switch h.opcode {
@@ -192,16 +192,16 @@ func (c *Conn) frame(h frameHeader, payload []byte) *fault {
 		if !validText(payload) {
 			return faultUTF8
 		}
-		c.message(payload)
+		c.handleMessage(payload)
 		return nil
 	}
-	return c.fragment(h, payload)
+	return c.handleFragment(h, payload)
 }
 
-// fragment adds one frame of a fragmented message.
-func (c *Conn) fragment(h frameHeader, payload []byte) *fault {
+// handleFragment adds one frame of a fragmented message.
+func (c *Conn) handleFragment(h frameHeader, payload []byte) *fault {
 	if c.in == nil {
-		c.in = c.loop.ins.get()
+		c.in = c.loop.freeIn.get()
 	}
 	in := c.in
 	if in.fragments++; in.fragments > c.loop.server.opts.MaxFragments {
@@ -220,11 +220,11 @@ func (c *Conn) fragment(h frameHeader, payload []byte) *fault {
 	}
 	message := in.message
 	in.message, in.fragments, in.valid = in.message[:0], 0, 0
-	c.message(message)
+	c.handleMessage(message)
 	return nil
 }
 
-func (c *Conn) message(payload []byte) {
+func (c *Conn) handleMessage(payload []byte) {
 	c.msgsIn++
 	c.loop.stats.MessagesIn.Add(1)
 	c.handler.Message(c, payload)
@@ -244,7 +244,7 @@ func (c *Conn) unwatch() {
 		return
 	}
 	c.set(unwanted)
-	c.loop.post(func() bool {
+	c.loop.postAlways(func() bool {
 		if c.is(unwanted) && c.is(watched) && c.state != stateClosed {
 			c.unset(watched | writing)
 			c.op.OnWrite = nil
@@ -284,7 +284,7 @@ func (c *Conn) Resume() {
 		return
 	}
 	if c.is(hungUp) {
-		c.drain()
+		c.readSocket()
 		return
 	}
 	c.watch()
@@ -294,7 +294,7 @@ func (c *Conn) Resume() {
 // connection: less than one read buffer, and none while it is paused.
 func (c *Conn) hold(data []byte) {
 	if c.in == nil {
-		c.in = c.loop.ins.get()
+		c.in = c.loop.freeIn.get()
 	}
 	c.in.held = append([]byte(nil), data...)
 }

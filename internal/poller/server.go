@@ -45,13 +45,13 @@ type Server struct {
 	log     *slog.Logger
 	loops   []*Loop
 
-	open    atomic.Int64 // sockets accepted and not yet closed or handed off
-	handed  atomic.Int64 // sockets handed off and not yet closed
-	peers   *addressLimit
-	newConn NewConn  // set by Listen, before the loops run
-	addr    net.Addr // set by Listen
-	running bool     // set by Listen
-	closed  atomic.Bool
+	open      atomic.Int64 // sockets accepted and not yet closed or handed off
+	handedOff atomic.Int64 // sockets handed off and not yet closed
+	peers     *addressLimit
+	newConn   NewConn  // set by Listen, before the loops run
+	addr      net.Addr // set by Listen
+	running   bool     // set by Listen
+	closed    atomic.Bool
 }
 
 // New makes the loops; Listen starts them.
@@ -61,7 +61,10 @@ func New(m *metrics.Metrics, log *slog.Logger, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, origins: origins, metrics: m, log: log, peers: newAddressLimit(o.MaxPerAddress, o.HandshakeRate)}
+	s := &Server{
+		opts: o, origins: origins, metrics: m, log: log,
+		peers: newAddressLimit(o.MaxPerAddress, o.HandshakeRate),
+	}
 	for i := range o.Loops {
 		l, err := newLoop(s, i, m.Loop(i))
 		if err != nil {
@@ -123,7 +126,7 @@ func (s *Server) Loop(i int) *Loop { return s.loops[i] }
 // StopAccepting closes the listeners; open connections go on.
 func (s *Server) StopAccepting() {
 	for _, l := range s.loops {
-		l.post(func() bool { l.closeListener(); return false })
+		l.postAlways(func() bool { l.closeListener(); return false })
 	}
 }
 
@@ -166,7 +169,7 @@ func (s *Server) Drain(ctx context.Context, over time.Duration, leave func(*Conn
 		for i, l := range s.loops {
 			part := lists[i][:len(lists[i])/(steps-step+1)]
 			lists[i] = lists[i][len(part):]
-			l.post(func() bool {
+			l.postAlways(func() bool {
 				for n := 0; n < flushEvery && len(part) > 0; n++ {
 					if part[0].state == stateOpen {
 						leave(part[0])
@@ -188,13 +191,13 @@ func (s *Server) Drain(ctx context.Context, over time.Duration, leave func(*Conn
 	return nil
 }
 
-// AllowOrigin tells whether a page of this origin may talk to the host that it
-// names in its request; see Options.Origins.
+// AllowOrigin tells whether a page of this origin may use the host that its request
+// names; see Options.Origins.
 func (s *Server) AllowOrigin(origin, host string) bool {
 	return s.origins.allow([]byte(origin), []byte(host))
 }
 
-// ClientAddress is whose request it is that came from peer with this
+// ClientAddress is the address of the client whose request came from peer with this
 // X-Forwarded-For, "" for none: the peer's own, unless the peer is a trusted proxy
 // that names another.
 func (s *Server) ClientAddress(peer netip.Addr, forwarded string) netip.Addr {
@@ -221,7 +224,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	for _, l := range s.loops {
-		l.post(func() bool { l.stop(); return false })
+		l.postAlways(func() bool { l.stop(); return false })
 	}
 	for _, l := range s.loops {
 		select {
@@ -233,8 +236,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// probe binds the address once without SO_REUSEPORT and lets go of it: with the
-// option a second server on the same port would start without a word and get
+// probe binds the address once without SO_REUSEPORT and closes the socket again: with
+// the option a second server on the same port would start without an error and get
 // half of the clients. It returns the address with its port chosen.
 func probe(ctx context.Context, addr string) (string, error) {
 	var lc net.ListenConfig

@@ -21,7 +21,8 @@ func rawRead(fd int, p []byte) int {
 // rawRecv reads from a socket. It takes a shorter way through the kernel than
 // read, which is for any file.
 func rawRecv(fd int, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
 		unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }
@@ -43,7 +44,8 @@ func rawWritev(fd int, iov []syscall.Iovec) (int, syscall.Errno) {
 func rawAccept(fd int) (int, netip.AddrPort, syscall.Errno) {
 	var sa unix.RawSockaddrInet6 // also large enough for IPv4
 	size := uint32(unsafe.Sizeof(sa))
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)),
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_ACCEPT4, uintptr(fd),
+		uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)),
 		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if errno != 0 {
 		return -1, netip.AddrPort{}, errno

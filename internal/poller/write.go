@@ -58,7 +58,7 @@ func (l *Loop) putOut(o *outbuf) {
 		o.queue = nil
 	}
 	o.queue, o.head, o.sent, o.begun, o.size = o.queue[:0], 0, 0, false, 0
-	l.outs.put(o)
+	l.freeOut.put(o)
 }
 
 // Write sends complete frames, one or several in one slice. The slice is kept by
@@ -74,7 +74,7 @@ func (c *Conn) Write(frames []byte) {
 	c.msgsOut += n
 	c.loop.stats.MessagesOut.Add(uint64(n))
 	if c.loop.reading == c {
-		c.write(frames)
+		c.writeRaw(frames)
 		return
 	}
 	c.push(frames, true)
@@ -111,8 +111,8 @@ func (c *Conn) writeFrame(op ws.OpCode, payload []byte) {
 	c.push(frame, true)
 }
 
-// write sends raw bytes, copying them.
-func (c *Conn) write(p []byte) {
+// writeRaw sends raw bytes, copying them.
+func (c *Conn) writeRaw(p []byte) {
 	l := c.loop
 	if l.reading != c {
 		c.push(p, false)
@@ -163,7 +163,7 @@ func (c *Conn) push(p []byte, shared bool) {
 		p, begun = p[n:], n > 0
 	}
 	if c.out == nil {
-		c.out = l.outs.get()
+		c.out = l.freeOut.get()
 		c.out.begun = begun
 	}
 	o := c.out
@@ -299,7 +299,7 @@ func (l *Loop) flushOverruns() {
 		c := l.overruns[n-1]
 		l.overruns[n-1] = nil
 		l.overruns = l.overruns[:n-1]
-		c.guarded((*Conn).slow)
+		c.guarded((*Conn).closeSlow)
 	}
 }
 
@@ -310,8 +310,8 @@ func (c *Conn) guarded(f func(*Conn)) {
 	f(c)
 }
 
-// slow closes a peer that does not read.
-func (c *Conn) slow() {
+// closeSlow closes a peer that does not read.
+func (c *Conn) closeSlow() {
 	if c.state != stateOpen {
 		return
 	}
