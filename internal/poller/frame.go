@@ -45,9 +45,6 @@ var (
 // whole is false while more bytes are needed. fragmented tells whether a message has
 // begun, have how many bytes of it there are; limit is the message limit.
 func parseHeader(b []byte, fragmented bool, have, limit int) (h frameHeader, whole bool, f *fault) {
-	if len(b) == 0 {
-		return h, false, nil
-	}
 	if f := h.first(b[0], fragmented); f != nil {
 		return h, false, f
 	}

@@ -111,13 +111,10 @@ func (c *Conn) writeFrame(op ws.OpCode, payload []byte) {
 	c.push(frame, true)
 }
 
-// writeRaw sends raw bytes, copying them.
+// writeRaw sends raw bytes, copying them, on the connection whose input is being
+// processed.
 func (c *Conn) writeRaw(p []byte) {
 	l := c.loop
-	if l.reading != c {
-		c.push(p, false)
-		return
-	}
 	if len(l.wbuf)+len(p) > wbufSize {
 		c.writeOut()
 	}
@@ -133,9 +130,6 @@ func (c *Conn) writeOut() {
 	l := c.loop
 	if len(l.wbuf) > 0 && c.state != stateClosed {
 		c.push(l.wbuf, false)
-	}
-	if cap(l.wbuf) > 2*wbufSize {
-		l.wbuf = make([]byte, 0, wbufSize)
 	}
 	l.wbuf = l.wbuf[:0]
 }
@@ -204,17 +198,15 @@ func (c *Conn) watchWrites() {
 
 func (c *Conn) onWrite(netpoll.Poll) error {
 	defer c.loop.guard(c)
-	if c.state != stateClosed {
-		c.flush()
-	}
+	c.flush()
 	return nil
 }
 
 // flush writes what waits, in as few system calls as it takes.
 func (c *Conn) flush() {
 	l, o := c.loop, c.out
-	if o == nil || c.state == stateClosed {
-		return
+	if o == nil {
+		return // everything is written, or thrown away because the connection is closed
 	}
 	for o.head < len(o.queue) {
 		l.iov = l.iov[:0]
