@@ -12,9 +12,9 @@ import (
 	"github.com/bytedance/sonic/encoder"
 )
 
-// decoding is sonic with its traps closed: keys match exactly, and numbers in an
-// any keep their digits, as json.Number. Strings are copied, so that a user id
-// that is kept does not keep the text of a whole login.
+// decoding is sonic with strict options: keys match exactly, and numbers in an any
+// keep their digits, as json.Number. Strings are copied, so that a user id that is
+// stored does not keep the text of a whole login in memory.
 var decoding = sonic.Config{CopyString: true, CaseSensitive: true, UseNumber: true, ValidateString: true}.Froze()
 
 // ValidObject checks that data is one JSON object under the rules of the
@@ -24,7 +24,7 @@ func ValidObject(data []byte) error {
 	if !s.validUTF8() {
 		return s.err()
 	}
-	if s.space() != '{' {
+	if s.skipSpace() != '{' {
 		s.fail("not a JSON object")
 		return s.err()
 	}
@@ -48,7 +48,7 @@ func DecodeData(data []byte, v any) error {
 	// Unmarshal copies data first. UnmarshalFromString would save that, but a
 	// json.Number in an any points into the text even with CopyString.
 	if err := decoding.Unmarshal(data, v); err != nil {
-		return misfit(data, v, err)
+		return mismatchError(data, v, err)
 	}
 	return nil
 }
@@ -70,10 +70,10 @@ func Prepare(request, reply reflect.Type) error {
 	return nil
 }
 
-// misfit explains why valid JSON did not go into v. sonic tells the place as an
-// offset into the text; encoding/json tells it as a path, so the refused
-// request, and only that, is decoded again.
-func misfit(data []byte, v any, err error) *Error {
+// mismatchError explains why valid JSON does not fit v. sonic tells the place as an
+// offset into the text; encoding/json tells it as a path, so the refused request, and
+// only that, is decoded again.
+func mismatchError(data []byte, v any, err error) *Error {
 	e := Errorf(CodeMalformed, "Data does not fit this action")
 	e.Cause = err
 	t := reflect.TypeOf(v)
@@ -81,15 +81,15 @@ func misfit(data []byte, v any, err error) *Error {
 		e.Code, e.Msg = CodeInternal, "internal error"
 		return e
 	}
-	again := json.Unmarshal(data, reflect.New(t.Elem()).Interface())
-	// The field's own UnmarshalJSON may have said what is wrong.
+	second := json.Unmarshal(data, reflect.New(t.Elem()).Interface())
+	// The field's own UnmarshalJSON may say what is wrong.
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
-	if own, ok := errors.AsType[*Error](again); ok {
+	if own, ok := errors.AsType[*Error](second); ok {
 		return own
 	}
-	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](again); ok && mismatch.Field != "" {
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](second); ok && mismatch.Field != "" {
 		e.Msg = mismatch.Field + " must be " + describe(mismatch.Type)
 	}
 	return e

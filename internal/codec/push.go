@@ -121,7 +121,7 @@ func (p Push) encode() ([]byte, error) {
 			return nil, fmt.Errorf("encode push %s of %T: %w", p.Name(), p.data, err)
 		}
 	}
-	if s := (scanner{b: data}); s.space() != '{' {
+	if s := (scanner{b: data}); s.skipSpace() != '{' {
 		return nil, fmt.Errorf("encode push %s: the data is not a JSON object", p.Name())
 	}
 	return data, nil

@@ -44,33 +44,34 @@ func (r *Request) Clone() Request {
 func Decode(payload []byte, r *Request) error {
 	*r = Request{}
 	s := scanner{b: payload}
-	if err := s.request(r); err != nil {
+	if err := s.envelope(r); err != nil {
 		*r = Request{}
 		return err
 	}
-	if s.kind != nil {
+	if s.kindErr != nil {
 		r.Data = nil
-		return s.kind
+		return s.kindErr
 	}
 	return nil
 }
 
-// request returns an error and not a *Error, so that nil stays nil in Decode.
-func (s *scanner) request(r *Request) error {
+// envelope reads the whole object. It returns an error and not a *Error, so that nil
+// stays nil in Decode.
+func (s *scanner) envelope(r *Request) error {
 	if !s.validUTF8() {
 		return s.err()
 	}
-	if !s.want('{', "not a JSON object") {
+	if !s.expect('{', "not a JSON object") {
 		return s.err()
 	}
-	if s.space() == '}' {
+	if s.skipSpace() == '}' {
 		s.at++
 	} else {
 		for more := true; more; {
 			if err := s.field(r); err != nil {
 				return err
 			}
-			switch s.space() {
+			switch s.skipSpace() {
 			case ',':
 			case '}':
 				more = false
@@ -92,11 +93,11 @@ func (s *scanner) request(r *Request) error {
 	return nil
 }
 
-// wrongKind skips a value that can't be what its key wants, and remembers to say
-// so if nothing worse comes.
+// wrongKind skips a value of a kind that its key doesn't accept, and remembers the
+// error for the case that nothing worse follows.
 func (s *scanner) wrongKind(what string) error {
-	if s.kind == nil {
-		s.kind = Errorf(CodeMalformed, "%s", what)
+	if s.kindErr == nil {
+		s.kindErr = Errorf(CodeMalformed, "%s", what)
 	}
 	if !s.skip(1) {
 		return s.err()
@@ -110,21 +111,21 @@ func (s *scanner) field(r *Request) error {
 	if !ok {
 		return s.err()
 	}
-	name := view(key)
+	name := viewString(key)
 	if escaped {
 		name = unescape(key)
 	}
-	c := s.space()
+	c := s.skipSpace()
 	switch name {
 	case "Module", "Action":
 		if c != '"' {
 			return Errorf(CodeMalformed, "%s must be a string", name)
 		}
-		raw, escaped, ok := s.str()
+		raw, escaped, ok := s.stringBody()
 		if !ok {
 			return s.err()
 		}
-		text := view(raw)
+		text := viewString(raw)
 		if escaped {
 			text = unescape(raw)
 		}

@@ -25,7 +25,7 @@ type scanner struct {
 	at  int    // of the next byte; after a failure, of the offence
 	why string // what is wrong; set with every false return
 
-	kind *Error // a value of the envelope is of the wrong kind
+	kindErr *Error // set when a value of the envelope is of the wrong kind
 }
 
 func (s *scanner) fail(why string) bool {
@@ -52,9 +52,9 @@ func (s *scanner) validUTF8() bool {
 	return s.fail("bad UTF-8")
 }
 
-// space moves to the next byte that is not white space and returns it, or 0 at
+// skipSpace moves to the next byte that is not white space and returns it, or 0 at
 // the end. A NUL in the text is not told apart; no caller accepts either.
-func (s *scanner) space() byte {
+func (s *scanner) skipSpace() byte {
 	for ; s.at < len(s.b); s.at++ {
 		switch c := s.b[s.at]; c {
 		case ' ', '\t', '\n', '\r':
@@ -67,15 +67,15 @@ func (s *scanner) space() byte {
 
 // end checks that only white space is left.
 func (s *scanner) end() bool {
-	if s.space(); s.at < len(s.b) {
+	if s.skipSpace(); s.at < len(s.b) {
 		return s.fail("trailing bytes after the object")
 	}
 	return true
 }
 
-// want moves past white space and the byte c.
-func (s *scanner) want(c byte, why string) bool {
-	if s.space() != c {
+// expect moves past white space and the byte c.
+func (s *scanner) expect(c byte, why string) bool {
+	if s.skipSpace() != c {
 		return s.fail(why)
 	}
 	s.at++
@@ -84,22 +84,22 @@ func (s *scanner) want(c byte, why string) bool {
 
 // key moves past a key and its colon.
 func (s *scanner) key() (raw []byte, escaped, ok bool) {
-	if s.space() != '"' {
+	if s.skipSpace() != '"' {
 		return nil, false, s.fail("a key is missing")
 	}
-	if raw, escaped, ok = s.str(); ok {
-		ok = s.want(':', "a colon is missing")
+	if raw, escaped, ok = s.stringBody(); ok {
+		ok = s.expect(':', "a colon is missing")
 	}
 	return raw, escaped, ok
 }
 
-// str moves past the string that begins at s.at and returns what is between its
+// stringBody moves past the string that begins at s.at and returns what is between its
 // quotes, and whether that holds escapes.
-func (s *scanner) str() (raw []byte, escaped, ok bool) {
+func (s *scanner) stringBody() (raw []byte, escaped, ok bool) {
 	s.at++
 	start := s.at
 	for {
-		s.at += plain(s.b[s.at:])
+		s.at += plainLength(s.b[s.at:])
 		if s.at >= len(s.b) {
 			return nil, false, s.fail("a string does not end")
 		}
@@ -119,9 +119,9 @@ func (s *scanner) str() (raw []byte, escaped, ok bool) {
 	}
 }
 
-// plain counts the bytes up to the next quote, backslash or control character,
+// plainLength counts the bytes up to the next quote, backslash or control character,
 // eight at a time.
-func plain(b []byte) int {
+func plainLength(b []byte) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	n := 0
 	for ; len(b)-n >= 8; n += 8 {
@@ -230,7 +230,7 @@ func (s *scanner) number() bool {
 	}
 	// Without an exponent MaxNumber digits can't leave the range.
 	if exponent {
-		if f, _ := strconv.ParseFloat(view(text), 64); math.IsInf(f, 0) {
+		if f, _ := strconv.ParseFloat(viewString(text), 64); math.IsInf(f, 0) {
 			s.at = start
 			return s.fail("a number out of range")
 		}
@@ -258,8 +258,8 @@ func (s *scanner) digits() bool {
 	return true
 }
 
-func (s *scanner) word(w string) bool {
-	if len(s.b)-s.at < len(w) || view(s.b[s.at:s.at+len(w)]) != w {
+func (s *scanner) literal(w string) bool {
+	if len(s.b)-s.at < len(w) || viewString(s.b[s.at:s.at+len(w)]) != w {
 		return s.fail("not a JSON value")
 	}
 	s.at += len(w)
@@ -271,16 +271,16 @@ func (s *scanner) word(w string) bool {
 func (s *scanner) scalar(c byte) bool {
 	switch {
 	case c == '"':
-		_, _, ok := s.str()
+		_, _, ok := s.stringBody()
 		return ok
 	case c == '-' || c-'0' <= 9:
 		return s.number()
 	case c == 't':
-		return s.word("true")
+		return s.literal("true")
 	case c == 'f':
-		return s.word("false")
+		return s.literal("false")
 	case c == 'n':
-		return s.word("null")
+		return s.literal("null")
 	case s.at >= len(s.b):
 		return s.fail("the text ends too early")
 	}
@@ -294,7 +294,7 @@ func (s *scanner) skip(outer int) bool {
 	depth := outer
 	var objects uint64 // the lowest bit tells whether the innermost level is an object
 	for {
-		switch c := s.space(); c {
+		switch c := s.skipSpace(); c {
 		case '{', '[':
 			if depth == MaxDepth {
 				return s.fail("nested too deeply")
@@ -305,7 +305,7 @@ func (s *scanner) skip(outer int) bool {
 			if c == '{' {
 				objects |= 1
 			}
-			if c = s.space(); c == '}' && objects&1 == 1 || c == ']' && objects&1 == 0 {
+			if c = s.skipSpace(); c == '}' && objects&1 == 1 || c == ']' && objects&1 == 0 {
 				break // empty; the loop below closes it
 			}
 			if objects&1 == 1 {
@@ -324,7 +324,7 @@ func (s *scanner) skip(outer int) bool {
 			if depth == outer {
 				return true
 			}
-			c, object := s.space(), objects&1 == 1
+			c, object := s.skipSpace(), objects&1 == 1
 			if c == ',' {
 				s.at++
 				if object {
@@ -344,14 +344,14 @@ func (s *scanner) skip(outer int) bool {
 	}
 }
 
-// view returns b's bytes as a string that is valid only as long as b is.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// viewString returns b's bytes as a string that is valid only as long as b is.
+func viewString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // unescape returns the text of a string's inside that str has checked.
 func unescape(raw []byte) string {
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); {
-		n := plain(raw[i:])
+		n := plainLength(raw[i:])
 		out = append(out, raw[i:i+n]...)
 		if i += n; i == len(raw) {
 			break
@@ -380,5 +380,5 @@ func unescape(raw []byte) string {
 		}
 		i += 2
 	}
-	return view(out)
+	return viewString(out)
 }

@@ -35,14 +35,22 @@ type loopMetric struct {
 
 // loopMetrics is the one table of what is read from a Loop.
 var loopMetrics = []loopMetric{
-	counter("pushd_connections_accepted_total", "Sockets accepted.", func(l *Loop) *atomic.Uint64 { return &l.Accepted }),
-	counter("pushd_handshakes_total", "Opening handshakes that succeeded.", func(l *Loop) *atomic.Uint64 { return &l.Handshakes }),
-	counter("pushd_received_bytes_total", "Bytes read from clients.", func(l *Loop) *atomic.Uint64 { return &l.BytesIn }),
-	counter("pushd_sent_bytes_total", "Bytes written to clients.", func(l *Loop) *atomic.Uint64 { return &l.BytesOut }),
-	counter("pushd_received_messages_total", "Messages received from clients.", func(l *Loop) *atomic.Uint64 { return &l.MessagesIn }),
-	counter("pushd_sent_messages_total", "Messages sent to clients.", func(l *Loop) *atomic.Uint64 { return &l.MessagesOut }),
-	counter("pushd_read_calls_total", "System calls that read from clients.", func(l *Loop) *atomic.Uint64 { return &l.Reads }),
-	counter("pushd_write_calls_total", "System calls that wrote to clients.", func(l *Loop) *atomic.Uint64 { return &l.Writes }),
+	loopCounter("pushd_connections_accepted_total", "Sockets accepted.",
+		func(l *Loop) *atomic.Uint64 { return &l.Accepted }),
+	loopCounter("pushd_handshakes_total", "Opening handshakes that succeeded.",
+		func(l *Loop) *atomic.Uint64 { return &l.Handshakes }),
+	loopCounter("pushd_received_bytes_total", "Bytes read from clients.",
+		func(l *Loop) *atomic.Uint64 { return &l.BytesIn }),
+	loopCounter("pushd_sent_bytes_total", "Bytes written to clients.",
+		func(l *Loop) *atomic.Uint64 { return &l.BytesOut }),
+	loopCounter("pushd_received_messages_total", "Messages received from clients.",
+		func(l *Loop) *atomic.Uint64 { return &l.MessagesIn }),
+	loopCounter("pushd_sent_messages_total", "Messages sent to clients.",
+		func(l *Loop) *atomic.Uint64 { return &l.MessagesOut }),
+	loopCounter("pushd_read_calls_total", "System calls that read from clients.",
+		func(l *Loop) *atomic.Uint64 { return &l.Reads }),
+	loopCounter("pushd_write_calls_total", "System calls that wrote to clients.",
+		func(l *Loop) *atomic.Uint64 { return &l.Writes }),
 	{
 		desc: loopDesc("pushd_connections", "Connections past the opening handshake."),
 		kind: prometheus.GaugeValue,
@@ -50,7 +58,7 @@ var loopMetrics = []loopMetric{
 	},
 }
 
-func counter(name, help string, field func(*Loop) *atomic.Uint64) loopMetric {
+func loopCounter(name, help string, field func(*Loop) *atomic.Uint64) loopMetric {
 	return loopMetric{
 		desc: loopDesc(name, help),
 		kind: prometheus.CounterValue,

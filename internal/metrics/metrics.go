@@ -40,11 +40,11 @@ func New(loops int) *Metrics {
 		loops:    make([]Loop, loops),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pushd_connections_closed_total",
-			Help: "Connections that ended, by why.",
+			Help: "Connections that ended, by reason.",
 		}, []string{"reason"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pushd_handshakes_refused_total",
-			Help: "Opening handshakes that were refused, by why.",
+			Help: "Opening handshakes that were refused, by reason.",
 		}, []string{"reason"}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pushd_faults_total",
@@ -52,11 +52,11 @@ func New(loops int) *Metrics {
 		}, []string{"kind"}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pushd_push_dropped_total",
-			Help: "What the push service kept in memory and gave up at a bound, by why.",
+			Help: "What the push service dropped at a bound of its memory, by reason.",
 		}, []string{"reason"}),
 		http: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "pushd_http_request_duration_seconds",
-			Help:    "Time from an HTTP request read to its reply made, by route and status.",
+			Help:    "Time from reading an HTTP request to having made its reply, by route and status.",
 			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5},
 		}, []string{"listener", "method", "route", "status"}),
 		requests: newRequests(),
@@ -101,7 +101,7 @@ func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc
 // one of a fixed set of the caller's.
 func (m *Metrics) Fault(kind string) { m.faults.WithLabelValues(kind).Inc() }
 
-// Dropped counts something that the push service kept and gave up at a bound.
+// Dropped counts something that the push service dropped at a bound of its memory.
 // The reason is one of a fixed set of the caller's.
 func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }
 
@@ -134,9 +134,6 @@ func (m *Metrics) Counter(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read))
 }
 
-// Registry is where further collectors may be registered.
-func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
-
 // WriteText gathers everything and writes it in the exposition format that the
 // Accept header asks for, the classic text format by default. It returns the
 // Content-Type of what it wrote.
@@ -154,7 +151,7 @@ func (m *Metrics) WriteText(w io.Writer, accept string) (contentType string, err
 	}
 	if c, ok := enc.(expfmt.Closer); ok {
 		if err := c.Close(); err != nil {
-			return "", fmt.Errorf("end of metrics: %w", err)
+			return "", fmt.Errorf("end the metrics: %w", err)
 		}
 	}
 	return string(format), nil

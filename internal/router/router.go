@@ -23,12 +23,12 @@ import (
 // P. It is filled by Register before it is used; after that any number of
 // goroutines may call its other methods.
 type Table[P any] struct {
-	routes  map[name]registered[P]
+	routes  map[routeName]registered[P]
 	modules map[string]struct{}
 	actions []Action
 }
 
-type name struct{ module, action string }
+type routeName struct{ module, action string }
 
 type registered[P any] struct {
 	route Route[P]
@@ -37,7 +37,7 @@ type registered[P any] struct {
 
 // New returns an empty table.
 func New[P any]() *Table[P] {
-	return &Table[P]{routes: map[name]registered[P]{}, modules: map[string]struct{}{}}
+	return &Table[P]{routes: map[routeName]registered[P]{}, modules: map[string]struct{}{}}
 }
 
 // Register adds a module's handlers. A module may be registered in several
@@ -50,7 +50,7 @@ func (t *Table[P]) Register(module string, h Handlers[P]) {
 		place = fmt.Sprintf("%s:%d", file, line)
 	}
 	for action, handler := range h {
-		id := name{module, action}
+		id := routeName{module, action}
 		full := module + "." + action
 		if module == "" || action == "" || handler.call == nil {
 			panic(fmt.Sprintf("router: %q at %s has an empty name or an empty handler", full, place))
@@ -73,7 +73,7 @@ func (t *Table[P]) Register(module string, h Handlers[P]) {
 // a *codec.Error with code 404 that names what is missing. A hit allocates
 // nothing, so module and action may be views of a buffer.
 func (t *Table[P]) Lookup(module, action string) (Route[P], error) {
-	if r, ok := t.routes[name{module, action}]; ok {
+	if r, ok := t.routes[routeName{module, action}]; ok {
 		return r.route, nil
 	}
 	if _, ok := t.modules[module]; !ok {

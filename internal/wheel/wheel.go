@@ -5,29 +5,22 @@
 // no goroutine. It never reads a clock.
 package wheel
 
-// slots is how many ticks ahead the wheel can tell apart. A deadline beyond
-// that waits in the farthest slot and is placed anew when it comes round.
+// slots is how many ticks ahead the wheel can tell apart. A later deadline waits in
+// the farthest slot and is placed again when the wheel comes to it.
 const slots = 512
 
 // Node links a T into a Wheel. The zero value is not armed.
 type Node[T any] struct {
 	next, prev *T
-	at         uint32 // the tick it is due
-	slot       uint16 // 1 + index of the slot it hangs in; 0 when not armed
+	at         uint32 // the tick at which it is due
+	slot       uint16 // 1 + index of its slot; 0 when not armed
 }
-
-// Armed tells whether the node hangs in a wheel.
-func (n *Node[T]) Armed() bool { return n.slot != 0 }
-
-// At is the tick the node is due; meaningful while it is armed.
-func (n *Node[T]) At() uint32 { return n.at }
 
 // Wheel holds armed nodes, ordered by the tick they are due.
 type Wheel[T any] struct {
 	node func(*T) *Node[T]
 	fire func(*T)
 	now  uint32
-	size int
 	head [slots]*T
 }
 
@@ -40,9 +33,6 @@ func New[T any](node func(*T) *Node[T], fire func(*T)) *Wheel[T] {
 
 // Now is the tick the wheel was last advanced to.
 func (w *Wheel[T]) Now() uint32 { return w.now }
-
-// Len is the number of armed items.
-func (w *Wheel[T]) Len() int { return w.size }
 
 // Arm sets the item's deadline to a tick, replacing the one it had. A tick that
 // has passed is due at the next one.
@@ -105,7 +95,6 @@ func (w *Wheel[T]) link(item *T, n *Node[T], at uint32) {
 		w.node(n.next).prev = item
 	}
 	w.head[i] = item
-	w.size++
 }
 
 func (w *Wheel[T]) unlink(n *Node[T]) {
@@ -118,5 +107,4 @@ func (w *Wheel[T]) unlink(n *Node[T]) {
 		w.node(n.next).prev = n.prev
 	}
 	n.next, n.prev, n.slot = nil, nil, 0
-	w.size--
 }
