@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pushd/bench/internal/cli"
 	"pushd/bench/internal/compare"
 	"pushd/bench/internal/host"
 )
@@ -42,7 +43,7 @@ func compareCommand() *cobra.Command {
 				}
 			}
 			if !c.OK() {
-				return errNotOK
+				return cli.ErrNotOK
 			}
 			return nil
 		},

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"pushd/bench/internal/cli"
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/host"
 	"pushd/bench/internal/progress"
@@ -107,7 +108,7 @@ func (c *common) run(cmd *cobra.Command, s runner) error {
 		}
 	}
 	if !result.OK {
-		return errNotOK
+		return cli.ErrNotOK
 	}
 	return nil
 }

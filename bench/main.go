@@ -5,42 +5,22 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
 
-	"pushd/bench/internal/report"
+	"pushd/bench/internal/cli"
 )
 
-// errNotOK is how a run ends that worked and found the server wanting; what was
-// wrong is in the result that was printed.
-var errNotOK = errors.New("not everything arrived as it should")
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the run with its partial result; the next ends the process.
-	context.AfterFunc(ctx, stop)
-	if err := command().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "pushbench:", err)
-		if errors.Is(err, errNotOK) {
-			os.Exit(report.ExitNotOK)
-		}
-		os.Exit(1)
-	}
+	cli.Main(command())
 }
 
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "pushbench",
-		Short:         "Load client for pushd and servers like it",
-		Long:          "Load client for pushd and servers like it.\n\nExit status: 0 all as it should be, 1 the run could not be made, 2 something was lost, duplicated or refused.",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use:   "pushbench",
+		Short: "Load client for pushd and servers like it",
+		Long:  "Load client for pushd and servers like it.\n\nExit status: 0 all as it should be, 1 the run could not be made, 2 something was lost, duplicated or refused.",
+
+		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(idleCommand(), echoCommand(), fanoutCommand(), pushCommand(), chatCommand(), churnCommand(), stormCommand(), mixedCommand(), compareCommand(), reportCommand())
 	return root

@@ -18,6 +18,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
+	"pushd/bench/internal/cli"
 	"pushd/bench/internal/report"
 )
 
@@ -124,7 +125,7 @@ func TestFailedRunIsPrintedAndWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "r.json")
 	out, err := execute(t, "idle", "-n", "3", "--url", "ws://127.0.0.1:1/", "--admin", "", "--token-hmac-key", strings.Repeat("s", 40),
 		"--duration", "1ms", "--json", file, "--out", "none")
-	if !errors.Is(err, errNotOK) || !strings.Contains(out, "connection refused (3)") {
+	if !errors.Is(err, cli.ErrNotOK) || !strings.Contains(out, "connection refused (3)") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	r, err := report.ReadFile(file)

@@ -7,45 +7,29 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"pushd/bench/internal/report"
-	"pushd/bench/million/internal/crowd"
+	"pushd/bench/internal/cli"
+	"pushd/bench/million/internal/clients"
 	"pushd/bench/million/internal/guest"
 )
-
-// errNotOK is how a trial ends that worked and found something lost; what it
-// was is in the result.
-var errNotOK = errors.New("not everything arrived as it should")
 
 func main() {
 	if guest.Is() {
 		guest.Run()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second signal ends the process
-	if err := command().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "million:", err)
-		if errors.Is(err, errNotOK) {
-			os.Exit(report.ExitNotOK)
-		}
-		os.Exit(1)
-	}
+	cli.Main(command())
 }
 
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "million",
-		Short:         "What very many connections cost",
-		Long:          "What very many connections cost. Run it at the top of the source tree.\n\nExit status: 0 nothing was lost, 1 the trial could not be made, 2 something was lost.",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use:   "million",
+		Short: "What very many connections cost",
+		Long:  "What very many connections cost. Run it at the top of the source tree.\n\nExit status: 0 nothing was lost, 1 the trial could not be made, 2 something was lost.",
+
+		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(vmCommand(), manyCommand(), clientCommand())
 	return root
@@ -53,7 +37,7 @@ func command() *cobra.Command {
 
 // clientCommand is what a trial starts its client processes with.
 func clientCommand() *cobra.Command {
-	var o crowd.Options
+	var o clients.Options
 	cmd := &cobra.Command{
 		Use:    "client",
 		Short:  "Be one client process of a trial",
@@ -61,7 +45,7 @@ func clientCommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Ctrl-C reaches all processes of a terminal; it is the trial that ends these.
-			return crowd.Run(context.WithoutCancel(cmd.Context()), o, os.Stdin, os.Stdout)
+			return clients.Run(context.WithoutCancel(cmd.Context()), o, os.Stdin, os.Stdout)
 		},
 	}
 	f := cmd.Flags()

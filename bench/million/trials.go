@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"pushd/bench/internal/cli"
+	"pushd/bench/internal/process"
 	"pushd/bench/million/internal/guest"
 	"pushd/bench/million/internal/trial"
 	"pushd/bench/million/internal/vm"
@@ -66,10 +68,9 @@ func (c *common) prepare(ctx context.Context, name string) (commit string, err e
 	for program, from := range map[*string]string{&c.Pushd: "./cmd/pushd", &c.Self: "./bench/million"} {
 		*program = filepath.Join(c.dir, filepath.Base(from))
 		// Static: there is no C library where they run.
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", *program, from)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build %s (run this at the top of the source tree): %w\n%s", from, err, out)
+		source := process.Source{Package: from, Flags: []string{"-trimpath"}, Env: []string{"CGO_ENABLED=0"}}
+		if err := source.Build(ctx, *program); err != nil {
+			return "", err
 		}
 	}
 	return revision(ctx), nil
@@ -119,7 +120,7 @@ func (c *common) logged(ctx context.Context, commit string, run func(context.Con
 	}
 	j.say("%s\nresult: %s.json", r.Text(), c.output)
 	if !r.OK {
-		return errNotOK
+		return cli.ErrNotOK
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestChatConnectionLost(t *testing.T) {
 	alice.choosing("bob")
 	alice.until(bubble("first"))
 
-	between.frozen.Store(true) // what alice sends, and what is for her, is lost
+	between.frozen.Store(true) // what alice sends, and what is sent to alice, is lost
 	alice.say("into the void")
 	for i := range 60 {
 		bob.say(fmt.Sprintf("unheard %d", i))

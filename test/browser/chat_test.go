@@ -124,7 +124,7 @@ func TestChat(t *testing.T) {
 
 	bob.act("A mistake", "Delete for me")
 	bob.until(bubble("Message deleted") + ` && !(` + bubble("A mistake") + `)`)
-	alice.until(bubble("A mistake")) // it is still there for her
+	alice.until(bubble("A mistake")) // it is still there on that side
 
 	bob.fill("#find", "hello")
 	bob.until(`document.querySelectorAll("#found .conversation").length === 2`)

@@ -108,13 +108,13 @@ async function before(url, base) {
   const upload = await http(base, "alice", "/api/v1/files?name=dot.png", { method: "POST", body: png, headers: { "Content-Type": "image/png" } });
   assert.equal(upload.ok, true, await upload.clone().text());
   const file = await upload.json();
-  assert.equal((await http(base, "bob", file.url)).status, 403, "before it is sent to him");
+  assert.equal((await http(base, "bob", file.url)).status, 403, "before it is sent to bob");
   const image = await alice.ok("chat", "Send", { to: "user:bob", type: "img", url: file.url, width: 1, height: 1 });
   const shown = await bob.push("chat", "Message", { id: image.id });
   const download = await http(base, "bob", shown.url);
   assert.equal(download.status, 200);
   assert.deepEqual(Buffer.from(await download.arrayBuffer()), png);
-  assert.equal((await http(base, "eve", shown.url)).status, 403, "she is not in the conversation");
+  assert.equal((await http(base, "eve", shown.url)).status, 403, "eve is not in the conversation");
 
   // Edit and recall.
   await alice.ok("chat", "Edit", { id: sent.id, type: "text", text: "hello, bob" });

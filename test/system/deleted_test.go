@@ -37,7 +37,7 @@ func TestADeletedUsersGroups(t *testing.T) {
 		alice.ok("chat", "Send", `{"to":"group:team","type":"text","text":"`+text+`"}`)
 	}
 	said("one")
-	for carol.next().Data["text"] != "one" { // after the news that she is in
+	for carol.next().Data["text"] != "one" { // after the news that carol is in
 	}
 	s.do(http.MethodDelete, "/api/users/carol", "")
 	carol.closed(4004)

@@ -83,12 +83,6 @@ type target struct {
 	Message  json.RawMessage `json:"message"`
 }
 
-// bare is the target where the path already says that it is everyone.
-func (t target) bare() target {
-	t.Everyone = false
-	return t
-}
-
 func (p Push) target() target {
 	t := target{Everyone: p.Everyone, Message: p.Message}
 	if p.Topic != "" {
@@ -104,14 +98,8 @@ func (p Push) target() target {
 // when the server takes one of them not.
 func (c *Client) Push(ctx context.Context, pushes []Push) error {
 	if len(pushes) == 1 {
-		path, t := "/api/push", pushes[0].target()
-		if t.Everyone {
-			path, t = "/api/broadcast", t.bare()
-		}
-		var reply struct {
-			ID string `json:"id"`
-		}
-		return c.post(ctx, path, t, &reply)
+		_, err := c.PushOne(ctx, pushes[0])
+		return err
 	}
 	body := struct {
 		Items []target `json:"items"`
@@ -138,14 +126,44 @@ func (c *Client) Push(ctx context.Context, pushes []Push) error {
 	return nil
 }
 
-// Broadcast sends message, a JSON object, to everyone. sessions is how many the
-// server says it queued it for.
-func (c *Client) Broadcast(ctx context.Context, message []byte) (sessions int, err error) {
+// PushOne delivers one message. sessions is how many the server says it queued
+// it for.
+func (c *Client) PushOne(ctx context.Context, p Push) (sessions int, err error) {
+	path, t := "/api/push", p.target()
+	if t.Everyone {
+		path, t.Everyone = "/api/broadcast", false // the path says already that it is everyone
+	}
 	var reply struct {
 		Sessions int `json:"sessions"`
 	}
-	err = c.post(ctx, "/api/broadcast", Push{Everyone: true, Message: message}.target().bare(), &reply)
+	err = c.post(ctx, path, t, &reply)
 	return reply.Sessions, err
+}
+
+// Ready fails as long as the server is not ready.
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := c.call(ctx, http.MethodGet, "/readyz", nil)
+	return err
+}
+
+// Online is who the server says is there.
+type Online struct {
+	Connections int64 `json:"connections"`
+	Sessions    int64 `json:"sessions"`
+	Users       int64 `json:"users"`
+}
+
+// Online asks who is there.
+func (c *Client) Online(ctx context.Context) (Online, error) {
+	b, err := c.call(ctx, http.MethodGet, "/api/online", nil)
+	if err != nil {
+		return Online{}, err
+	}
+	var o Online
+	if err := json.Unmarshal(b, &o); err != nil {
+		return Online{}, fmt.Errorf("/api/online: reply: %w", err)
+	}
+	return o, nil
 }
 
 // post sends body as JSON and decodes the reply into into.

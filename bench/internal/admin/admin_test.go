@@ -57,6 +57,25 @@ func TestPushesAreWhatTheAPIAsksFor(t *testing.T) {
 	}
 }
 
+func TestWhatTheServerCounts(t *testing.T) {
+	c := client(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, map[string]string{
+			"/readyz":     "ok",
+			"/api/push":   `{"sessions":2}`,
+			"/api/online": `{"connections":5,"sessions":4,"users":3}`,
+		}[r.URL.Path])
+	})
+	if err := c.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n, err := c.PushOne(t.Context(), admin.Push{User: "bob", Message: []byte(`{}`)}); err != nil || n != 2 {
+		t.Errorf("%d sessions, %v", n, err)
+	}
+	if o, err := c.Online(t.Context()); err != nil || o != (admin.Online{Connections: 5, Sessions: 4, Users: 3}) {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
 func TestHeapFiguresComeFromTheProfile(t *testing.T) {
 	c := client(t, pprof.Index)
 	h, err := c.Heap(t.Context(), true)
@@ -77,6 +96,9 @@ func TestRepliesThatAreNoAnswer(t *testing.T) {
 		push := admin.Push{Everyone: true, Message: []byte(`{}`)}
 		if c.Push(t.Context(), []admin.Push{push}) == nil || c.Push(t.Context(), []admin.Push{push, push}) == nil {
 			t.Errorf("%s: push taken", name)
+		}
+		if _, err := c.Online(t.Context()); err == nil {
+			t.Errorf("%s: who is online taken", name)
 		}
 		if _, err := c.Heap(t.Context(), false); err == nil {
 			t.Errorf("%s: heap taken", name)

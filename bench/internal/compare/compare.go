@@ -8,9 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"pushd/bench/internal/host"
@@ -32,14 +32,7 @@ type Options struct {
 	Progress    io.Writer // one line for each run
 }
 
-func (o Options) has(name string) bool {
-	for _, s := range o.Servers {
-		if s == name {
-			return true
-		}
-	}
-	return false
-}
+func (o Options) has(name string) bool { return slices.Contains(o.Servers, name) }
 
 func (o Options) hasPeers() bool {
 	return len(o.Servers) > 1 || len(o.Servers) == 1 && !o.has(Pushd)
@@ -164,27 +157,20 @@ func (o Options) one(ctx context.Context, bin binaries, name string, what Case, 
 	if err != nil {
 		return nil, err
 	}
-	defer s.stop()
+	defer s.Stop()
 	client, err := self()
 	if err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "result.json")
 	args := append([]string{
-		what.scenario, "--url", s.url, "--admin", s.admin, "--admin-key", adminKey, "--label", name,
-		"--server-pid", strconv.Itoa(s.cmd.Process.Pid), "--cpu", strconv.Itoa(o.ClientCPU), "--json", file, "--out", "none",
+		what.scenario, "--url", "ws://" + s.Listen + "/ws", "--admin", s.AdminURL, "--admin-key", adminKey, "--label", name,
+		"--server-pid", strconv.Itoa(s.PID()), "--cpu", strconv.Itoa(o.ClientCPU), "--json", file, "--out", "none",
 	}, what.arguments(o.Quick)...)
-	args = append(args, s.args...)
-	cmd := exec.CommandContext(ctx, client, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = stopTimeout
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	log := &process.Tail{}
-	cmd.Stderr = log
-	err = cmd.Run()
+	log, err := process.Run(ctx, stopTimeout, client, append(args, s.args...)...)
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != report.ExitNotOK) {
-		return nil, fmt.Errorf("client: %w\n%s\nserver's log:\n%s", err, log, s.log)
+		return nil, fmt.Errorf("client: %w\n%s\nserver's log:\n%s", err, log, s.Log())
 	}
 	return report.ReadFile(file)
 }

@@ -6,13 +6,10 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"pushd/bench/internal/host"
@@ -33,11 +30,8 @@ const Centrifuge = "centrifuge"
 
 // server is one process under test.
 type server struct {
-	url, admin string
-	args       []string // of the client, for this server
-	cmd        *exec.Cmd
-	ended      chan struct{} // closed when the process is gone
-	log        *process.Tail
+	*process.Server
+	args []string // of the client, for this server
 }
 
 // binaries are the programs that are compared.
@@ -48,16 +42,16 @@ type binaries struct{ pushd, peers string }
 func build(ctx context.Context, o Options, dir string) (binaries, error) {
 	b := binaries{o.PushdBinary, o.PeersBinary}
 	for _, p := range []struct {
-		binary   *string
-		needed   bool
-		name     string
-		from, of string
+		binary *string
+		needed bool
+		name   string
+		source process.Source
 	}{
-		{&b.pushd, o.has(Pushd), "pushd", ".", "./cmd/pushd"},
-		{&b.peers, o.hasPeers(), "peers", filepath.Join("bench", "peers"), "."},
+		{&b.pushd, o.has(Pushd), "pushd", process.Source{Package: "./cmd/pushd"}},
+		{&b.peers, o.hasPeers(), "peers", process.Source{Dir: filepath.Join("bench", "peers"), Package: "."}},
 	} {
-		var err error
 		if *p.binary != "" {
+			var err error
 			if *p.binary, err = filepath.Abs(*p.binary); err != nil {
 				return b, err
 			}
@@ -67,54 +61,11 @@ func build(ctx context.Context, o Options, dir string) (binaries, error) {
 			continue
 		}
 		*p.binary = filepath.Join(dir, p.name)
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", *p.binary, p.of)
-		cmd.Dir = p.from
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return b, fmt.Errorf("build %s (run this at the top of the source tree): %w\n%s", p.name, err, out)
+		if err := p.source.Build(ctx, *p.binary); err != nil {
+			return b, err
 		}
 	}
 	return b, nil
-}
-
-// start runs the named server on its processor and waits until it is ready.
-func (b binaries) start(ctx context.Context, name string, o Options, dir string) (*server, error) {
-	ports, err := process.FreePorts(2)
-	if err != nil {
-		return nil, err
-	}
-	public, admin := ports[0], ports[1]
-	s := &server{url: "ws://" + public + "/ws", admin: "http://" + admin, ended: make(chan struct{}), log: &process.Tail{}}
-	switch name {
-	case Centrifuge:
-		s.args = []string{"--centrifugo"}
-	case Pushd:
-	default:
-		s.args = []string{"--bare"}
-	}
-	if name != Pushd {
-		s.cmd = exec.Command(b.peers, name, "--listen", public, "--admin-listen", admin)
-	} else {
-		args := append([]string{
-			"serve", "--dev", "--listen", public, "--admin-listen", admin, "--admin-key", adminKey,
-			"--rate.messages", "0", "--store", "none", // the peers have neither
-		}, o.PushdArgs...)
-		s.cmd = exec.Command(b.pushd, args...)
-	}
-	s.cmd.Dir, s.cmd.Stderr = dir, s.log
-	// A server must not outlive this program, whichever way it ends.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := host.OnCPU(o.ServerCPU, s.cmd.Start); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	go func() {
-		defer close(s.ended)
-		_ = s.cmd.Wait() // how it ended matters only if it ends early, and then its log says why
-	}()
-	if err := s.ready(ctx); err != nil {
-		s.stop()
-		return nil, fmt.Errorf("start %s: %w\n%s", name, err, s.log)
-	}
-	return s, nil
 }
 
 const (
@@ -123,41 +74,38 @@ const (
 	stopTimeout  = 10 * time.Second
 )
 
-func (s *server) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.admin+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+adminKey)
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				http.DefaultClient.CloseIdleConnections()
-				return nil
-			}
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-s.ended:
-			return errors.New("it ended at once")
-		case <-ctx.Done():
-			return fmt.Errorf("not ready in %v: %w", startTimeout, ctx.Err())
-		}
+// start runs the named server on its processor and waits until it is ready.
+func (b binaries) start(ctx context.Context, name string, o Options, dir string) (*server, error) {
+	s, err := process.StartServer(ctx, process.ServerOptions{
+		Name: name, AdminKey: adminKey, ReadyIn: startTimeout, StopIn: stopTimeout,
+		Command: func(listen, admin string) *exec.Cmd {
+			cmd := b.command(name, listen, admin, o.PushdArgs)
+			cmd.Dir = dir
+			return cmd
+		},
+		Launch: func(start func() error) error { return host.OnCPU(o.ServerCPU, start) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case Pushd:
+		return &server{Server: s}, nil
+	case Centrifuge:
+		return &server{s, []string{"--centrifugo"}}, nil
+	default:
+		return &server{s, []string{"--bare"}}, nil
 	}
 }
 
-// stop ends the process, with force if it takes its time.
-func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.ended:
-	case <-time.After(stopTimeout):
-		_ = s.cmd.Process.Kill()
-		<-s.ended
+func (b binaries) command(name, listen, admin string, pushdArgs []string) *exec.Cmd {
+	if name != Pushd {
+		return exec.Command(b.peers, name, "--listen", listen, "--admin-listen", admin)
 	}
+	return exec.Command(b.pushd, append([]string{
+		"serve", "--dev", "--listen", listen, "--admin-listen", admin, "--admin-key", adminKey,
+		"--rate.messages", "0", "--store", "none", // the peers have neither
+	}, pushdArgs...)...)
 }
 
 // self is this program, which is also the client.

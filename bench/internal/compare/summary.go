@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -140,7 +139,7 @@ func (r Run) headline() string {
 		}
 	}
 	for _, p := range r.Problems {
-		parts = append(parts, fmt.Sprintf("PROBLEM: %s (%d)", p.What, p.Count))
+		parts = append(parts, "PROBLEM: "+p.String())
 	}
 	return strings.TrimSpace(strings.Join(parts, "; "))
 }
@@ -236,9 +235,7 @@ func (m Median) cell(digits int) string {
 func (c *Comparison) Print(w io.Writer) error {
 	text := report.Columns(c.rows())
 	for _, r := range c.Runs {
-		for _, p := range r.Problems {
-			text += fmt.Sprintf("PROBLEM  %s on %s: %s (%d)\n", r.Case, r.Server, p.What, p.Count)
-		}
+		text += r.Problems.Lines(r.Case + " on " + r.Server + ": ")
 	}
 	_, err := io.WriteString(w, text)
 	return err
@@ -265,15 +262,11 @@ func (c *Comparison) Markdown() string {
 
 // WriteFiles writes name.json and name.md.
 func (c *Comparison) WriteFiles(name string) error {
-	b, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode comparison: %w", err)
-	}
-	if err := os.WriteFile(name+".json", append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("write comparison: %w", err)
+	if err := report.WriteJSON(name+".json", c); err != nil {
+		return fmt.Errorf("comparison: %w", err)
 	}
 	if err := os.WriteFile(name+".md", []byte(c.Markdown()), 0o644); err != nil {
-		return fmt.Errorf("write comparison: %w", err)
+		return fmt.Errorf("comparison: %w", err)
 	}
 	return nil
 }

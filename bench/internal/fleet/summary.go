@@ -33,10 +33,10 @@ func (f *Fleet) Report(r *report.Result) {
 	r.Connections.Left = c.left.Load()
 	r.Connections.Heartbeats = c.beats.Load()
 	r.Connections.Unanswered = c.beatsPending.Load()
-	r.Problem(r.Connections.Unanswered, "heartbeats unanswered")
+	r.Problems.Add(r.Connections.Unanswered, "heartbeats unanswered")
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, text := range slices.Sorted(maps.Keys(f.causes)) {
-		r.Problem(f.causes[text], "%s", text)
+		r.Problems.Add(f.causes[text], "%s", text)
 	}
 }

@@ -3,6 +3,7 @@ package host
 import (
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -20,13 +21,13 @@ type Environment struct {
 // Describe reads the machine's description; what it can't read is empty.
 func Describe() Environment {
 	return Environment{
-		CPU:    field("/proc/cpuinfo", "model name"),
+		CPU:    field(content("/proc/cpuinfo"), "model name"),
 		Cores:  runtime.NumCPU(),
 		Kernel: strings.TrimSpace(content("/proc/sys/kernel/osrelease")),
-		OS:     strings.Trim(field("/etc/os-release", "PRETTY_NAME"), `"`),
+		OS:     strings.Trim(field(content("/etc/os-release"), "PRETTY_NAME"), `"`),
 		Arch:   runtime.GOARCH,
 		Go:     runtime.Version(),
-		Memory: kilobytes(field("/proc/meminfo", "MemTotal")),
+		Memory: Bytes([]byte(content("/proc/meminfo")), "MemTotal"),
 	}
 }
 
@@ -38,9 +39,9 @@ func content(file string) string {
 	return string(b)
 }
 
-// field is the value of the first line of file that starts with name.
-func field(file, name string) string {
-	for line := range strings.Lines(content(file)) {
+// field is the value of the first line of text that starts with name.
+func field(text, name string) string {
+	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, name); ok {
 			return strings.TrimSpace(strings.TrimLeft(rest, " \t:="))
 		}
@@ -48,13 +49,12 @@ func field(file, name string) string {
 	return ""
 }
 
-func kilobytes(s string) int64 {
-	var n int64
-	for _, c := range strings.TrimSuffix(s, " kB") {
-		if c < '0' || c > '9' {
-			return 0
-		}
-		n = n*10 + int64(c-'0')
+// Bytes finds the line "name:  123 kB" in a text of /proc and returns it as
+// bytes, or 0 when there is none.
+func Bytes(text []byte, name string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSuffix(field(string(text), name+":"), " kB"), 10, 64)
+	if err != nil {
+		return 0 // what can't be read is not known
 	}
 	return n << 10
 }

@@ -18,10 +18,25 @@ func TestStatm(t *testing.T) {
 	}
 }
 
+func TestBytes(t *testing.T) {
+	if n := Bytes([]byte("VmHWM:\t  2000 kB\nVmRSS:\t    1000 kB\n"), "VmRSS"); n != 1000<<10 {
+		t.Errorf("VmRSS: %d", n)
+	}
+	if n := Bytes([]byte("Slab: 1 kB\n"), "Missing"); n != 0 {
+		t.Errorf("a line that isn't there: %d", n)
+	}
+	if n := Bytes([]byte("Slab: x kB\n"), "Slab"); n != 0 {
+		t.Errorf("no figure: %d", n)
+	}
+}
+
 func TestOwnProcess(t *testing.T) {
 	p := Process{PID: os.Getpid()}
 	if rss, err := p.RSS(); err != nil || rss < 1<<20 {
 		t.Errorf("RSS %d, %v", rss, err)
+	}
+	if peak, err := p.PeakRSS(); err != nil || peak < 1<<20 {
+		t.Errorf("peak of the RSS %d, %v", peak, err)
 	}
 	before, err := p.CPU()
 	for err == nil && before <= 0 {
@@ -38,6 +53,9 @@ func TestOwnProcess(t *testing.T) {
 	}
 	if _, err := (Process{PID: math.MaxInt32}).RSS(); err == nil {
 		t.Error("a process that isn't there has memory")
+	}
+	if _, err := (Process{PID: math.MaxInt32}).PeakRSS(); err == nil {
+		t.Error("a process that isn't there had memory")
 	}
 	if _, err := (Process{PID: 1 << 22}).CPU(); err == nil {
 		t.Error("a process that isn't there uses the processor")

@@ -17,9 +17,18 @@ type Process struct{ PID int }
 func (p Process) RSS() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.PID))
 	if err != nil {
-		return 0, fmt.Errorf("server's memory: %w", err)
+		return 0, fmt.Errorf("a process's memory: %w", err)
 	}
 	return parseStatm(b, os.Getpagesize())
+}
+
+// PeakRSS is the largest that the resident set has been, in bytes.
+func (p Process) PeakRSS() (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
+	if err != nil {
+		return 0, fmt.Errorf("a process's memory: %w", err)
+	}
+	return Bytes(b, "VmHWM"), nil
 }
 
 // CPU is the user and system time used so far by all its threads, those that

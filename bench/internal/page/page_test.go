@@ -23,7 +23,7 @@ func result(factor int64) *report.Result {
 		Scenario: "mixed", Server: "<pushd>", Messages: &report.Messages{Received: 100 * factor, PerSecond: 10}, Latency: l.Percentiles(),
 		Timeline: l.Timeline(), Steps: steps, Slope: report.SlopeOf(steps), Parts: []report.Part{{Name: "pushes", Latency: l.Percentiles()}},
 	}
-	r.Problem(3, "5 < 6")
+	r.Problems.Add(3, "5 < 6")
 	r.Finish()
 	return r
 }

@@ -26,8 +26,8 @@ func full() *report.Result {
 		Messages: &report.Messages{PerCPUSecond: 1, Allocations: 1}, Latency: l.Percentiles(), Process: &report.Process{},
 		Steps: steps, Slope: report.SlopeOf(steps),
 	}
-	r.Problem(0, "nothing")
-	r.Problem(2, "lost in round %d", 3)
+	r.Problems.Add(0, "nothing")
+	r.Problems.Add(2, "lost in round %d", 3)
 	r.Finish()
 	return r
 }

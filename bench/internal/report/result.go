@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"sort"
 	"time"
 
 	"pushd/bench/internal/host"
@@ -29,7 +28,7 @@ type Result struct {
 	Seconds     float64          `json:"seconds"` // the measured part
 	OK          bool             `json:"ok"`
 	Partial     bool             `json:"partial"` // interrupted before its end
-	Problems    []Problem        `json:"problems"`
+	Problems    Problems         `json:"problems"`
 	Parameters  map[string]any   `json:"parameters"`
 	Environment host.Environment `json:"environment"`
 	Connections Connections      `json:"connections"`
@@ -40,12 +39,6 @@ type Result struct {
 	Process     *Process         `json:"server_process,omitempty"`
 	Steps       []Step           `json:"steps,omitempty"`
 	Slope       *Slope           `json:"slope,omitempty"`
-}
-
-// Problem is something that went wrong, and how often.
-type Problem struct {
-	What  string `json:"what"`
-	Count int64  `json:"count"`
 }
 
 // Connections counts what became of them.
@@ -139,25 +132,15 @@ func SlopeOf(steps []Step) *Slope {
 	return s
 }
 
-// Problem adds count of something that went wrong; none for 0.
-func (r *Result) Problem(count int64, format string, args ...any) {
-	if count > 0 {
-		r.Problems = append(r.Problems, Problem{fmt.Sprintf(format, args...), count})
-	}
-}
-
 // Finish decides whether the run was good. Call it once, when all is counted.
-func (r *Result) Finish() {
-	sort.SliceStable(r.Problems, func(i, j int) bool { return r.Problems[i].Count > r.Problems[j].Count })
-	if r.Problems == nil {
-		r.Problems = []Problem{}
-	}
-	r.OK = len(r.Problems) == 0
-}
+func (r *Result) Finish() { r.OK = r.Problems.Finish() }
 
 // WriteFile writes the result as JSON.
-func (r *Result) WriteFile(name string) error {
-	b, err := json.MarshalIndent(r, "", "  ")
+func (r *Result) WriteFile(name string) error { return WriteJSON(name, r) }
+
+// WriteJSON writes what a run found to a file, for people too.
+func WriteJSON(name string, result any) error {
+	b, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode result: %w", err)
 	}

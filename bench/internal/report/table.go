@@ -15,10 +15,8 @@ func (r *Result) Print(w io.Writer) error {
 }
 
 func (r *Result) text() string {
-	var rows [][]string
-	line := func(name, format string, args ...any) {
-		rows = append(rows, []string{name, fmt.Sprintf(format, args...)})
-	}
+	var rows Rows
+	line := rows.Add
 	state := "complete"
 	if r.Partial {
 		state = "partial"
@@ -54,11 +52,7 @@ func (r *Result) text() string {
 		line("server", "CPU %.2f s, RSS %s before, %s after, %s at most, %+.0f B/min; files %d before, %d after",
 			p.CPUSeconds, bytesText(p.RSSBefore), bytesText(p.RSSAfter), bytesText(p.RSSMax), p.RSSPerMinute, p.FilesBefore, p.FilesAfter)
 	}
-	text := Columns(rows) + r.Latency.text() + r.partsText() + r.stepsText()
-	for _, p := range r.Problems {
-		text += fmt.Sprintf("PROBLEM  %s (%d)\n", p.What, p.Count)
-	}
-	return text
+	return Columns(rows) + r.Latency.text() + r.partsText() + r.stepsText() + r.Problems.Lines("")
 }
 
 func (p *Percentiles) text() string {
@@ -107,6 +101,14 @@ func (r *Result) stepsText() string {
 		rows = append(rows, []string{"each", fmt.Sprintf("%.0f", s.RSS), knownFloat(s.RSSSettled, 0), knownFloat(s.RSSTraffic, 0), knownFloat(s.HeapObjects, 2)})
 	}
 	return "\n" + Columns(rows)
+}
+
+// Rows are the rows of a table that has a name and a sentence in each.
+type Rows [][]string
+
+// Add adds a row.
+func (r *Rows) Add(name, format string, args ...any) {
+	*r = append(*r, []string{name, fmt.Sprintf(format, args...)})
 }
 
 // Columns lays rows out in columns as wide as their widest cells.

@@ -10,6 +10,7 @@ import (
 
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/protocol"
 	"pushd/bench/internal/report"
 )
@@ -250,7 +251,7 @@ func (v *conversation) await(ctx context.Context, timeout time.Duration) {
 			coming = max(v.total-v.answered, v.total-v.refused-v.arrived)
 			v.lost = v.total - v.refused - v.arrived
 		})
-		if err != nil || coming <= 0 || time.Now().After(deadline) || sleep(ctx, 10*time.Millisecond) != nil {
+		if err != nil || coming <= 0 || time.Now().After(deadline) || pause.For(ctx, 10*time.Millisecond) != nil {
 			return
 		}
 	}
@@ -265,11 +266,11 @@ func (v *conversation) report(r *run) {
 	}
 	r.costs(v.answers)
 	result.Latency, result.Timeline = v.ackLatency.Percentiles(), v.ackLatency.Timeline()
-	result.Problem(v.total-v.answered, "messages not answered")
-	result.Problem(max(v.lost, 0), "messages not delivered")
-	result.Problem(v.refused, "messages refused: %s", v.refusal)
-	result.Problem(v.duplicates, "messages delivered twice")
-	result.Problem(v.misplaced, "messages out of order")
-	result.Problem(v.holes(), "conversations with a hole in their seq")
+	result.Problems.Add(v.total-v.answered, "messages not answered")
+	result.Problems.Add(max(v.lost, 0), "messages not delivered")
+	result.Problems.Add(v.refused, "messages refused: %s", v.refusal)
+	result.Problems.Add(v.duplicates, "messages delivered twice")
+	result.Problems.Add(v.misplaced, "messages out of order")
+	result.Problems.Add(v.holes(), "conversations with a hole in their seq")
 	result.Finish()
 }

@@ -11,6 +11,7 @@ import (
 
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/protocol"
 	"pushd/bench/internal/report"
 )
@@ -126,7 +127,7 @@ func (f *deliveries) message(c *loop.Conn, payload []byte, e *protocol.Envelope)
 func (f *deliveries) await(ctx context.Context, timeout time.Duration) {
 	deadline := time.Now().Add(timeout)
 	for f.arrived.Load() < f.expected.Load() && time.Now().Before(deadline) {
-		if sleep(ctx, 200*time.Microsecond) != nil {
+		if pause.For(ctx, 200*time.Microsecond) != nil {
 			return
 		}
 	}
@@ -145,10 +146,10 @@ func (f *deliveries) report(r *report.Result, sent int) {
 
 func (f *deliveries) problems(r *report.Result, sent int) {
 	expected, arrived := f.expected.Load(), f.arrived.Load()
-	r.Problem(f.refused.Load(), "subscriptions refused")
-	r.Problem(f.twice, "messages delivered twice")
-	r.Problem(f.misplaced, "messages out of order or for somebody else")
-	r.Problem(expected-arrived, "messages not delivered; %s", f.whoMissed(sent))
+	r.Problems.Add(f.refused.Load(), "subscriptions refused")
+	r.Problems.Add(f.twice, "messages delivered twice")
+	r.Problems.Add(f.misplaced, "messages out of order or for somebody else")
+	r.Problems.Add(expected-arrived, "messages not delivered; %s", f.whoMissed(sent))
 }
 
 // whoMissed names the first clients that missed something.

@@ -10,6 +10,7 @@ import (
 	"pushd/bench/internal/admin"
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/protocol"
 	"pushd/bench/internal/report"
 )
@@ -128,7 +129,7 @@ func (s Fanout) subscribe(ctx context.Context, r *run, f *deliveries) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	for f.subscribed.Load()+f.refused.Load() < wanted {
-		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 5*time.Millisecond); err != nil {
 			return fmt.Errorf("%d of %d subscriptions answered: %w", f.subscribed.Load(), wanted, err)
 		}
 	}
@@ -144,7 +145,7 @@ func (s Fanout) rounds(ctx context.Context, r *run, f *deliveries) error {
 		meant := f.loop.Clock()
 		if s.Rate > 0 {
 			meant = plan.at(int64(k))
-			if err := sleep(ctx, meant-f.loop.Clock()); err != nil {
+			if err := pause.For(ctx, meant-f.loop.Clock()); err != nil {
 				return err
 			}
 		} else if ctx.Err() != nil {

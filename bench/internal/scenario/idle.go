@@ -7,6 +7,7 @@ import (
 
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/report"
 )
 
@@ -98,7 +99,7 @@ func (s Idle) step(ctx context.Context, r *run, p *pinger, n int) error {
 		if err != nil {
 			return err
 		}
-		if err := sleep(ctx, min(s.Settle, afterCollection)); err != nil {
+		if err := pause.For(ctx, min(s.Settle, afterCollection)); err != nil {
 			return err
 		}
 		if step.RSSSettled, err = r.server.process.RSS(); err != nil {

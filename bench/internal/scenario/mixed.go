@@ -91,7 +91,7 @@ func (s Mixed) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	return result, nil
 }
 
-// message gives what arrived to whom it belongs.
+// message hands what arrived to the part that it belongs to.
 func (m *mixture) message(c *loop.Conn, payload []byte, e *protocol.Envelope) {
 	switch {
 	case e == nil && bytes.Contains(payload, []byte(runKey)), e != nil && !e.HasCode && !m.pushes.message(c, payload):

@@ -7,6 +7,7 @@ import (
 
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/protocol"
 	"pushd/bench/internal/report"
 )
@@ -134,7 +135,7 @@ func (p *pinger) await(ctx context.Context) (lost int64) {
 	for {
 		var coming int64
 		err := p.fleet.Do(func() { lost = p.total - p.answers; coming = lost - p.lostWith })
-		if err != nil || coming == 0 || time.Now().After(deadline) || sleep(ctx, 10*time.Millisecond) != nil {
+		if err != nil || coming == 0 || time.Now().After(deadline) || pause.For(ctx, 10*time.Millisecond) != nil {
 			return lost
 		}
 	}
@@ -143,7 +144,7 @@ func (p *pinger) await(ctx context.Context) (lost int64) {
 // report fills in the counts; lost is what answers returned.
 func (p *pinger) report(r *report.Result, lost int64) {
 	r.Messages = &report.Messages{Sent: p.total, Expected: p.total, Received: p.answers, Lost: lost, Misplaced: p.misplaced}
-	r.Problem(lost, "messages not answered")
-	r.Problem(p.misplaced, "answers out of order or altered")
-	r.Problem(p.refused, "Ping answered with an error")
+	r.Problems.Add(lost, "messages not answered")
+	r.Problems.Add(p.misplaced, "answers out of order or altered")
+	r.Problems.Add(p.refused, "Ping answered with an error")
 }

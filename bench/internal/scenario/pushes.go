@@ -12,6 +12,7 @@ import (
 	"pushd/bench/internal/admin"
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/protocol"
 	"pushd/bench/internal/report"
 )
@@ -103,7 +104,7 @@ func (p *pushes) work(ctx context.Context, rate float64) {
 					meant := l.Clock()
 					if rate > 0 {
 						meant = plan.at(int64(turn)*int64(n) + int64(id))
-						if sleep(ctx, meant-l.Clock()) != nil {
+						if pause.For(ctx, meant-l.Clock()) != nil {
 							return
 						}
 					}
@@ -127,8 +128,8 @@ func (p *pushes) await(timeout time.Duration) {
 
 func (p *pushes) problems(r *report.Result) {
 	if n := p.failed.Load(); n > 0 {
-		r.Problem(n, "pushes refused, as: %v", p.firstErr)
+		r.Problems.Add(n, "pushes refused, as: %v", p.firstErr)
 	}
-	r.Problem(p.misplaced, "pushes twice, out of order or for somebody else")
-	r.Problem(p.posted.Load()-p.failed.Load()-p.arrived.Load(), "pushes not delivered")
+	r.Problems.Add(p.misplaced, "pushes twice, out of order or for somebody else")
+	r.Problems.Add(p.posted.Load()-p.failed.Load()-p.arrived.Load(), "pushes not delivered")
 }

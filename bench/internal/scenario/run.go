@@ -9,6 +9,7 @@ import (
 	"pushd/bench/internal/admin"
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/host"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/progress"
 	"pushd/bench/internal/report"
 )
@@ -89,18 +90,7 @@ func (r *run) measured(work func() error) error {
 func (r *run) wait(ctx context.Context, name string, d time.Duration) error {
 	s := max(d/time.Second, 1)
 	defer r.cfg.Progress.Phase(name, int64(s), progress.Seconds())()
-	return sleep(ctx, d)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, d)
 }
 
 // leaveTimeout is how long all clients together have to leave.
@@ -126,7 +116,7 @@ func (r *run) end(ctx context.Context, err error) (*report.Result, error) {
 		return nil, err
 	}
 	if errors.Is(closed, context.DeadlineExceeded) {
-		r.result.Problem(r.fleet.Ready(), "clients could not leave in %v", leaveTimeout)
+		r.result.Problems.Add(r.fleet.Ready(), "clients could not leave in %v", leaveTimeout)
 		closed = nil
 	}
 	if closed != nil {

@@ -7,6 +7,7 @@ import (
 
 	"pushd/bench/internal/fleet"
 	"pushd/bench/internal/loop"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/report"
 )
 
@@ -57,7 +58,7 @@ func (s Storm) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 			cut = int64(n)
 			defer cfg.Progress.Phase("coming back", cut, r.fleet.Ready)()
 			for deadline := time.Now().Add(s.Timeout); r.fleet.Ready() < cut && time.Now().Before(deadline) && err == nil; {
-				err = sleep(ctx, time.Millisecond)
+				err = pause.For(ctx, time.Millisecond)
 			}
 			back = r.fleet.Welcomed() - before
 			return err
@@ -74,7 +75,7 @@ func (s Storm) Run(ctx context.Context, cfg *Config) (*report.Result, error) {
 	result.Connections.PerCPUSecond = r.perCPU(back)
 	result.Latency, result.Timeline = latency.Percentiles(), latency.Timeline()
 	if !result.Partial {
-		result.Problem(missing, "clients were not back after %v", s.Timeout)
+		result.Problems.Add(missing, "clients were not back after %v", s.Timeout)
 	}
 	result.Finish()
 	return result, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pushd/bench/internal/host"
+	"pushd/bench/internal/pause"
 	"pushd/bench/internal/report"
 )
 
@@ -107,7 +108,7 @@ func (w *watch) filesSettled(ctx context.Context) int {
 		if err != nil || n <= w.files {
 			return n
 		}
-		if sleep(ctx, 100*time.Millisecond) != nil {
+		if pause.For(ctx, 100*time.Millisecond) != nil {
 			return n
 		}
 	}

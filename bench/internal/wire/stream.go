@@ -20,11 +20,11 @@ var ErrStop = errors.New("stop reading")
 // reply, then frames. An idle stream is one pointer: only an incomplete frame
 // or a fragmented message is copied aside, and given up when it is whole.
 type Stream struct {
-	kept     *kept
+	partial  *partial
 	upgraded bool
 }
 
-type kept struct {
+type partial struct {
 	rest    []byte // the incomplete head or frame
 	message []byte // fragments so far
 	opcode  byte   // of the fragmented message; Continuation when there is none
@@ -35,9 +35,9 @@ type kept struct {
 // bounds a message, whole.
 func (s *Stream) Feed(chunk []byte, limit int, emit func(Message) error) error {
 	b := chunk
-	if s.kept != nil && len(s.kept.rest) > 0 {
-		s.kept.rest = append(s.kept.rest, chunk...)
-		b = s.kept.rest
+	if s.partial != nil && len(s.partial.rest) > 0 {
+		s.partial.rest = append(s.partial.rest, chunk...)
+		b = s.partial.rest
 	}
 	used, err := s.consume(b, limit, emit)
 	if err != nil {
@@ -86,41 +86,41 @@ func (s *Stream) join(f Frame, limit int) (m Message, whole bool, err error) {
 	if f.Opcode >= Close {
 		return Message{f.Opcode, f.Payload}, true, nil
 	}
-	open := s.kept != nil && s.kept.opcode != Continuation
+	open := s.partial != nil && s.partial.opcode != Continuation
 	if open == (f.Opcode != Continuation) {
 		return m, false, fmt.Errorf("%w: data frame out of turn", ErrProtocol)
 	}
 	if !open && f.Fin {
 		return Message{f.Opcode, f.Payload}, true, nil
 	}
-	if s.kept == nil {
-		s.kept = new(kept)
+	if s.partial == nil {
+		s.partial = new(partial)
 	}
 	if !open {
-		s.kept.opcode = f.Opcode
+		s.partial.opcode = f.Opcode
 	}
-	if len(s.kept.message)+len(f.Payload) > limit {
+	if len(s.partial.message)+len(f.Payload) > limit {
 		return m, false, fmt.Errorf("%w: message over %d bytes", ErrProtocol, limit)
 	}
-	s.kept.message = append(s.kept.message, f.Payload...)
+	s.partial.message = append(s.partial.message, f.Payload...)
 	if !f.Fin {
 		return m, false, nil
 	}
-	m = Message{s.kept.opcode, s.kept.message}
-	s.kept.opcode, s.kept.message = Continuation, nil
+	m = Message{s.partial.opcode, s.partial.message}
+	s.partial.opcode, s.partial.message = Continuation, nil
 	return m, true, nil
 }
 
 // keep holds on to the bytes of an incomplete frame, and to nothing otherwise.
 func (s *Stream) keep(rest []byte) {
 	switch {
-	case len(rest) > 0 && s.kept == nil:
-		s.kept = &kept{rest: append([]byte(nil), rest...)}
+	case len(rest) > 0 && s.partial == nil:
+		s.partial = &partial{rest: append([]byte(nil), rest...)}
 	case len(rest) > 0:
-		s.kept.rest = append(s.kept.rest[:0], rest...)
-	case s.kept != nil && s.kept.opcode == Continuation:
-		s.kept = nil
-	case s.kept != nil:
-		s.kept.rest = nil
+		s.partial.rest = append(s.partial.rest[:0], rest...)
+	case s.partial != nil && s.partial.opcode == Continuation:
+		s.partial = nil
+	case s.partial != nil:
+		s.partial.rest = nil
 	}
 }

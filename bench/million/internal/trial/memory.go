@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pushd/bench/internal/host"
+	"pushd/bench/internal/process"
 )
 
 // Memory is the machine's and the processes' at one moment.
@@ -48,17 +51,17 @@ const slabsKept = 12
 func (t *trial) look(when string) (Memory, error) {
 	m := Memory{When: when, After: time.Since(t.began).Seconds(), Connections: t.sum().Ready}
 	for _, s := range t.servers {
-		rss, peak, err := residentSet(s.cmd.Process.Pid)
+		rss, peak, err := memoryOf(s.Process)
 		if err != nil {
-			return m, fmt.Errorf("server's memory: %w", err)
+			return m, fmt.Errorf("server: %w", err)
 		}
 		m.ServerRSS += rss
 		m.ServerPeak += peak
 	}
 	for _, c := range t.clients {
-		rss, _, err := residentSet(c.cmd.Process.Pid)
+		rss, _, err := memoryOf(c.process)
 		if err != nil {
-			return m, fmt.Errorf("client's memory: %w", err)
+			return m, fmt.Errorf("client: %w", err)
 		}
 		m.ClientRSS += rss
 	}
@@ -66,7 +69,7 @@ func (t *trial) look(when string) (Memory, error) {
 	if err != nil {
 		return m, fmt.Errorf("memory: %w", err)
 	}
-	m.Total, m.Available, m.Slab = kilobytes(info, "MemTotal"), kilobytes(info, "MemAvailable"), kilobytes(info, "Slab")
+	m.Total, m.Available, m.Slab = host.Bytes(info, "MemTotal"), host.Bytes(info, "MemAvailable"), host.Bytes(info, "Slab")
 	if m.Sockstat, err = sockstat(); err != nil {
 		return m, err
 	}
@@ -78,24 +81,14 @@ func (t *trial) look(when string) (Memory, error) {
 	return m, nil
 }
 
-// residentSet is what a process has in memory now and had at most.
-func residentSet(pid int) (rss, peak int64, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
+// memoryOf is what a process has in memory now and had at most.
+func memoryOf(p *process.Process) (rss, peak int64, err error) {
+	figures := host.Process{PID: p.PID()}
+	if rss, err = figures.RSS(); err != nil {
 		return 0, 0, err
 	}
-	return kilobytes(b, "VmRSS"), kilobytes(b, "VmHWM"), nil
-}
-
-// kilobytes finds a line "Name:  123 kB" and returns bytes, 0 when there is none.
-func kilobytes(text []byte, name string) int64 {
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, name+":"); ok {
-			n, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return n << 10
-		}
-	}
-	return 0
+	peak, err = figures.PeakRSS()
+	return rss, peak, err
 }
 
 func sockstat() (map[string]string, error) {

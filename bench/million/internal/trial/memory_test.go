@@ -6,12 +6,6 @@ import (
 )
 
 func TestReadingProc(t *testing.T) {
-	if n := kilobytes([]byte("VmHWM:\t  2000 kB\nVmRSS:\t    1000 kB\n"), "VmRSS"); n != 1000<<10 {
-		t.Errorf("VmRSS: %d", n)
-	}
-	if n := kilobytes([]byte("Slab: 1 kB\n"), "Missing"); n != 0 {
-		t.Errorf("a line that isn't there: %d", n)
-	}
 	if n := tcpBuffer("inuse 10 orphan 0 tw 0 alloc 12 mem 3"); n != 3*4096 {
 		t.Errorf("TCP buffers: %d", n)
 	}
@@ -41,8 +35,8 @@ func TestCostOfEachConnection(t *testing.T) {
 
 func TestTextNamesWhatWentWrong(t *testing.T) {
 	r := Result{Parameters: Config{Servers: 1}, Broadcasts: []Broadcast{{Received: 1}}, Memory: []Memory{{When: "empty"}}, VM: &VM{Accelerator: "tcg"}}
-	r.problem(0, "nothing")
-	r.problem(3, "connections lost")
+	r.Problems.Add(0, "nothing")
+	r.Problems.Add(3, "connections lost")
 	if text := r.Text(); !strings.Contains(text, "connections lost (3)") || strings.Contains(text, "nothing") || !strings.Contains(text, "tcg") {
 		t.Error(text)
 	}

@@ -2,15 +2,15 @@ package trial
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
-	"pushd/bench/million/internal/crowd"
+	"pushd/bench/internal/admin"
+	"pushd/bench/internal/pause"
+	"pushd/bench/million/internal/clients"
 )
 
 // The phases of a trial, in their order.
@@ -66,7 +66,7 @@ func (t *trial) connect(ctx context.Context) error {
 func (t *trial) hold(ctx context.Context) error {
 	before, start := t.sum().Beats, time.Now()
 	err := t.until(ctx, "heartbeats", int64(t.cfg.Hold/time.Second), func() (int64, error) {
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := pause.For(ctx, time.Second); err != nil {
 			return 0, err
 		}
 		return int64(time.Since(start) / time.Second), nil
@@ -84,16 +84,10 @@ func (t *trial) hold(ctx context.Context) error {
 	return t.remember(ctx, "held", false)
 }
 
-type online struct{ Connections, Sessions, Users int64 }
-
-func (t *trial) online(ctx context.Context) (online, error) {
-	var all online
+// online is what all servers together count.
+func (t *trial) online(ctx context.Context) (all admin.Online, err error) {
 	for _, s := range t.servers {
-		var one online
-		b, err := s.call(ctx, http.MethodGet, "/api/online", nil)
-		if err == nil {
-			err = json.Unmarshal(b, &one)
-		}
+		one, err := s.Admin.Online(ctx)
 		if err != nil {
 			return all, fmt.Errorf("who is online: %w", err)
 		}
@@ -111,22 +105,18 @@ func (t *trial) pushes(ctx context.Context) error {
 		i := rand.IntN(len(t.clients))
 		c, s := t.clients[i], t.servers[i/t.cfg.Clients]
 		number := rand.IntN(c.count)
-		message := map[string]int64{crowd.RunKey: t.run, crowd.SingleKey: int64(number), crowd.SentKey: time.Now().UnixNano()}
-		b, err := s.call(ctx, http.MethodPost, "/api/push", map[string]any{"users": []string{crowd.User(c.name, number)}, "message": message})
+		message := fmt.Appendf(nil, `{"%s":%d,"%s":%d,"%s":%d}`, clients.RunKey, t.run, clients.SingleKey, number, clients.SentKey, time.Now().UnixNano())
+		sessions, err := s.Admin.PushOne(ctx, admin.Push{User: clients.User(c.name, number), Message: message})
 		if err != nil {
 			return fmt.Errorf("push to one user: %w", err)
 		}
-		var reply struct{ Sessions int64 }
-		if err := json.Unmarshal(b, &reply); err != nil {
-			return fmt.Errorf("push to one user: %w", err)
-		}
-		if reply.Sessions != 1 {
+		if sessions != 1 {
 			absent++
 		}
-		queued += reply.Sessions
+		queued += int64(sessions)
 		t.result.Singles.Sent++
 	}
-	t.result.problem(absent, "pushes to one user that the server did not queue for exactly one session")
+	t.result.Problems.Add(absent, "pushes to one user that the server did not queue for exactly one session")
 	return t.until(ctx, "pushes to one user", queued, func() (int64, error) { return t.singles(), nil })
 }
 
@@ -151,7 +141,7 @@ func (t *trial) broadcasts(ctx context.Context) error {
 
 func (t *trial) broadcast(ctx context.Context, round int) error {
 	sent := time.Now()
-	body := fmt.Appendf(nil, `{"%s":%d,"%s":%d,"text":"a message to everybody who is online"}`, crowd.RunKey, t.run, crowd.RoundKey, round)
+	body := fmt.Appendf(nil, `{"%s":%d,"%s":%d,"text":"a message to everybody who is online"}`, clients.RunKey, t.run, clients.RoundKey, round)
 	var (
 		mu       sync.Mutex
 		b        Broadcast
@@ -160,7 +150,7 @@ func (t *trial) broadcast(ctx context.Context, round int) error {
 	)
 	for _, s := range t.servers {
 		posts.Go(func() {
-			n, err := s.admin.Broadcast(ctx, body)
+			n, err := s.Admin.PushOne(ctx, admin.Push{Everyone: true, Message: body})
 			mu.Lock()
 			defer mu.Unlock()
 			b.Sessions += int64(n)
@@ -180,13 +170,13 @@ func (t *trial) broadcast(ctx context.Context, round int) error {
 	b.First, b.Last = float64(all.First-sent.UnixNano())/1e9, float64(all.Last-sent.UnixNano())/1e9
 	b.PerSecond = float64(b.Received) / b.Last
 	t.result.Broadcasts = append(t.result.Broadcasts, b)
-	t.result.problem(t.result.Connections.Ready-b.Received, "deliveries of broadcast %d missing", round+1)
-	t.result.problem(t.result.Connections.Ready-b.Sessions, "sessions missing from the answer to broadcast %d", round+1)
+	t.result.Problems.Add(t.result.Connections.Ready-b.Received, "deliveries of broadcast %d missing", round+1)
+	t.result.Problems.Add(distance(t.result.Connections.Ready, b.Sessions), "sessions in the answer to broadcast %d, more or less than there are", round+1)
 	return err
 }
 
 // round is what all clients together saw of a broadcast.
-func (t *trial) round(round int) (all crowd.Round) {
+func (t *trial) round(round int) (all clients.Round) {
 	for _, c := range t.clients {
 		s := c.last()
 		if round >= len(s.Rounds) || s.Rounds[round].Arrived == 0 {
@@ -216,7 +206,7 @@ func (t *trial) settle(ctx context.Context) error {
 		s := t.sum()
 		quiet := s.Beats == beats && s.Calm == int64(len(t.clients))
 		beats = s.Beats
-		if err := sleep(ctx, time.Second); err != nil || !quiet {
+		if err := pause.For(ctx, time.Second); err != nil || !quiet {
 			return 0, err
 		}
 		return t.result.Connections.Ready - s.Pending, nil
@@ -236,17 +226,17 @@ func (t *trial) remember(ctx context.Context, when string, collect bool) error {
 	if collect {
 		for _, s := range t.servers {
 			// What a first collection finds with finalizers or in pools, only a second one frees.
-			if _, err := s.admin.Heap(ctx, true); err != nil {
+			if _, err := s.Admin.Heap(ctx, true); err != nil {
 				return fmt.Errorf("forced collection: %w", err)
 			}
-			heap, err := s.admin.Heap(ctx, true)
+			heap, err := s.Admin.Heap(ctx, true)
 			if err != nil {
 				return fmt.Errorf("forced collection: %w", err)
 			}
 			inUse += heap.InUse
 			objects += heap.Objects
 		}
-		if err := sleep(ctx, afterCollection); err != nil {
+		if err := pause.For(ctx, afterCollection); err != nil {
 			return err
 		}
 	}

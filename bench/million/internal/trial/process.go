@@ -1,34 +1,18 @@
 package trial
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
 	"os/exec"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
-	"pushd/bench/internal/admin"
 	"pushd/bench/internal/process"
-	"pushd/bench/million/internal/crowd"
+	"pushd/bench/million/internal/clients"
 )
-
-// server is one pushd process.
-type server struct {
-	cmd    *exec.Cmd
-	listen string // host:port of the public listener
-	base   string // URL of the admin API
-	admin  *admin.Client
-	log    *process.Tail
-	ended  chan struct{}
-}
 
 const (
 	adminKey = "million-trial-key"
@@ -37,142 +21,57 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
-// startServer starts pushd on two free ports and waits until it is ready.
-func (t *trial) startServer(ctx context.Context) (*server, error) {
-	ports, err := process.FreePorts(2)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{
-		listen: ports[0], base: "http://" + ports[1], log: &process.Tail{}, ended: make(chan struct{}),
-		cmd: exec.Command(t.cfg.Pushd, "serve", "--dev", "--listen", ports[0], "--admin-listen", ports[1], "--admin-key", adminKey,
-			// Without a database: a million users would each become a row of it.
-			"--data-dir", t.dir, "--rate.messages", "0", "--store", "none",
-			// A connection that says nothing for three of its client's intervals is dead, emulated or not.
-			"--heartbeat", (3 * t.cfg.Heartbeat).String(),
-			"--login-timeout", t.cfg.Patience.String(), "--handshake-timeout", t.cfg.Patience.String(),
-			"--write-timeout", t.cfg.Patience.String(), "--loops", strconv.Itoa(t.cfg.Loops), "--drain", "0s"),
-	}
-	s.cmd.Stderr = s.log
-	s.cmd.Env = append(os.Environ(), t.cfg.environment()...)
-	// A server must not outlive this program, whichever way it ends.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if s.admin, err = admin.New(s.base, adminKey); err != nil {
-		return nil, err
-	}
-	if err := t.start(s.cmd); err != nil {
-		return nil, fmt.Errorf("start server: %w", err)
-	}
-	go func() {
-		defer close(s.ended)
-		_ = s.cmd.Wait() // how it ended matters only when it ends early, and then its log says why
-	}()
-	if err := s.ready(ctx); err != nil {
-		s.stop()
-		return nil, fmt.Errorf("start server: %w\n%s", err, s.log)
-	}
-	return s, nil
+// startServer starts pushd and waits until it is ready.
+func (t *trial) startServer(ctx context.Context) (*process.Server, error) {
+	return process.StartServer(ctx, process.ServerOptions{
+		Name: "server", AdminKey: adminKey, ReadyIn: startTimeout, StopIn: stopTimeout, Launch: t.launch,
+		Command: func(listen, admin string) *exec.Cmd {
+			return t.command(t.cfg.Pushd, "serve", "--dev", "--listen", listen, "--admin-listen", admin, "--admin-key", adminKey,
+				// Without a database: a million users would each become a row of it.
+				"--data-dir", t.dir, "--rate.messages", "0", "--store", "none",
+				// A connection that says nothing for three of its client's intervals is dead, emulated or not.
+				"--heartbeat", (3 * t.cfg.Heartbeat).String(),
+				"--login-timeout", t.cfg.Patience.String(), "--handshake-timeout", t.cfg.Patience.String(),
+				"--write-timeout", t.cfg.Patience.String(), "--loops", strconv.Itoa(t.cfg.Loops), "--drain", "0s")
+		},
+	})
 }
 
-func (s *server) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	for {
-		if _, err := s.call(ctx, http.MethodGet, "/readyz", nil); err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-s.ended:
-			return errors.New("it ended at once")
-		case <-ctx.Done():
-			return fmt.Errorf("not ready in %v: %w", startTimeout, ctx.Err())
-		}
-	}
+// command is a program with its share of the processors.
+func (t *trial) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(cmd.Environ(), t.cfg.environment()...)
+	return cmd
 }
 
-func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.ended:
-	case <-time.After(stopTimeout):
-		_ = s.cmd.Process.Kill()
-		<-s.ended
-	}
-	s.admin.Close()
-}
-
-// maxReply bounds an answer of the admin API.
-const maxReply = 1 << 20
-
-// call makes a request that package admin has no method for.
-func (s *server) call(ctx context.Context, method, path string, body any) ([]byte, error) {
-	var b []byte
-	var err error
-	if body != nil {
-		if b, err = json.Marshal(body); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(b))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+adminKey)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	defer resp.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s: %.200s", path, resp.Status, reply)
-	}
-	return reply, nil
-}
-
-// client is one crowd process and what it last said.
+// client is one client process and what it last said.
 type client struct {
-	name  string
-	count int
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	log   *process.Tail
-	ended chan struct{}
+	name    string
+	count   int
+	process *process.Process
+	stdin   io.WriteCloser
 
 	mu     sync.Mutex
-	status crowd.Status // guarded by mu
+	status clients.Status // guarded by mu
 }
 
-func (t *trial) startClient(s *server, name string, count int) (*client, error) {
-	c := &client{name: name, count: count, log: &process.Tail{}, ended: make(chan struct{}), cmd: exec.Command(t.cfg.Self, "client",
-		"--server", s.listen, "--name", name, "--count", strconv.Itoa(count), "--run", strconv.FormatInt(t.run, 10),
-		"--heartbeat", t.cfg.Heartbeat.String(), "--window", strconv.Itoa(t.cfg.Window), "--patience", t.cfg.Patience.String())}
-	c.cmd.Stderr = c.log
-	c.cmd.Env = append(os.Environ(), t.cfg.environment()...)
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+func (t *trial) startClient(s *process.Server, name string, count int) (*client, error) {
+	c := &client{name: name, count: count}
+	cmd := t.command(t.cfg.Self, "client",
+		"--server", s.Listen, "--name", name, "--count", strconv.Itoa(count), "--run", strconv.FormatInt(t.run, 10),
+		"--heartbeat", t.cfg.Heartbeat.String(), "--window", strconv.Itoa(t.cfg.Window), "--patience", t.cfg.Patience.String())
 	var err error
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+	if c.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start client: %w", err)
 	}
-	out, err := c.cmd.StdoutPipe()
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start client: %w", err)
 	}
-	if err := t.start(c.cmd); err != nil {
+	c.process, err = process.Start(cmd, process.Options{Launch: t.launch, Read: func() { c.listen(out) }})
+	if err != nil {
 		return nil, fmt.Errorf("start client: %w", err)
 	}
-	go func() {
-		defer close(c.ended)
-		c.listen(out)
-		_ = c.cmd.Wait() // as for the server
-	}()
 	return c, nil
 }
 
@@ -180,7 +79,7 @@ func (t *trial) startClient(s *server, name string, count int) (*client, error) 
 func (c *client) listen(out io.Reader) {
 	lines := json.NewDecoder(out)
 	for {
-		var s crowd.Status
+		var s clients.Status
 		if lines.Decode(&s) != nil {
 			return
 		}
@@ -190,26 +89,18 @@ func (c *client) listen(out io.Reader) {
 	}
 }
 
-func (c *client) last() crowd.Status {
+func (c *client) last() clients.Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.status
 }
 
-func (c *client) stop() {
-	_ = c.stdin.Close()
-	select {
-	case <-c.ended:
-	case <-time.After(stopTimeout):
-		_ = c.cmd.Process.Kill()
-		<-c.ended
-	}
-}
+func (c *client) stop() { c.process.Stop(stopTimeout, c.stdin.Close) }
 
-// start starts a process on a thread that stays: the kernel sends Pdeathsig
+// launch starts a process on a thread that stays: the kernel sends Pdeathsig
 // when the thread that started the process ends, not when the program does.
-func (t *trial) start(cmd *exec.Cmd) error {
+func (t *trial) launch(start func() error) error {
 	done := make(chan error)
-	t.starts <- func() { done <- cmd.Start() }
+	t.starts <- func() { done <- start() }
 	return <-done
 }

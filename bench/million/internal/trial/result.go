@@ -1,12 +1,10 @@
 package trial
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
 	"time"
 
 	"pushd/bench/internal/host"
+	"pushd/bench/internal/report"
 )
 
 // Schema is the version of the result file.
@@ -20,7 +18,7 @@ type Result struct {
 	Started     time.Time        `json:"started"`
 	Seconds     float64          `json:"seconds"`
 	OK          bool             `json:"ok"`
-	Problems    []Problem        `json:"problems"`
+	Problems    report.Problems  `json:"problems"`
 	Parameters  Config           `json:"parameters"`
 	Versions    Versions         `json:"versions"`
 	Environment host.Environment `json:"environment"`  // where the trial ran: inside the machine that was made for it, if any
@@ -31,12 +29,6 @@ type Result struct {
 	Broadcasts  []Broadcast      `json:"broadcasts"`
 	Memory      []Memory         `json:"memory"`
 	Each        Each             `json:"each_connection"`
-}
-
-// Problem is something that went wrong, and how often.
-type Problem struct {
-	What  string `json:"what"`
-	Count int64  `json:"count"`
 }
 
 // Versions say what was run.
@@ -110,20 +102,5 @@ type Each struct {
 	ClientRSS     float64 `json:"client_rss"`
 }
 
-func (r *Result) problem(count int64, format string, args ...any) {
-	if count != 0 {
-		r.Problems = append(r.Problems, Problem{fmt.Sprintf(format, args...), count})
-	}
-}
-
 // WriteFile writes the result as JSON.
-func (r *Result) WriteFile(name string) error {
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode result: %w", err)
-	}
-	if err := os.WriteFile(name, append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("write result: %w", err)
-	}
-	return nil
-}
+func (r *Result) WriteFile(name string) error { return report.WriteJSON(name, r) }

@@ -19,7 +19,9 @@ import (
 	"time"
 
 	"pushd/bench/internal/host"
-	"pushd/bench/million/internal/crowd"
+	"pushd/bench/internal/pause"
+	"pushd/bench/internal/process"
+	"pushd/bench/million/internal/clients"
 )
 
 // Config says what to do.
@@ -56,8 +58,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("%d connections are too few for %d client processes", c.Connections, c.Servers*c.Clients)
 	case c.Heartbeat <= 0 || c.Patience <= 0 || c.Deadline <= 0 || c.Hold < 0:
 		return errors.New("heartbeat, patience and deadline must be positive")
-	case c.Pushes < 0 || c.Broadcasts < 0 || c.Broadcasts > crowd.MaxRounds:
-		return fmt.Errorf("at most %d broadcasts, and no negative counts", crowd.MaxRounds)
+	case c.Pushes < 0 || c.Broadcasts < 0 || c.Broadcasts > clients.MaxRounds:
+		return fmt.Errorf("at most %d broadcasts, and no negative counts", clients.MaxRounds)
 	}
 	return nil
 }
@@ -81,7 +83,7 @@ type trial struct {
 	run     int64
 	began   time.Time
 	dir     string
-	servers []*server
+	servers []*process.Server
 	clients []*client // those of server i are i*Clients and on
 	starts  chan func()
 	result  *Result
@@ -108,7 +110,7 @@ func Run(ctx context.Context, cfg Config, tell func(Progress), finished func(*Re
 		cfg: cfg, tell: tell, run: rand.Int64N(1 << 40), began: time.Now(), dir: dir, starts: make(chan func()),
 		result: &Result{
 			Schema: Schema, Scenario: "million", Started: time.Now().UTC().Truncate(time.Second), Parameters: cfg,
-			Environment: host.Describe(), Problems: []Problem{}, Broadcasts: []Broadcast{},
+			Environment: host.Describe(), Broadcasts: []Broadcast{},
 			Versions: Versions{Go: runtime.Version(), Pushd: version(ctx, cfg.Pushd)},
 		},
 	}
@@ -147,7 +149,7 @@ func (t *trial) work(ctx context.Context) error {
 				return err
 			}
 			// What was found so far took long to find: it is reported with the failure.
-			t.result.problem(1, "not completed: %v", err)
+			t.result.Problems.Add(1, "not completed: %v", err)
 			return nil
 		}
 	}
@@ -176,13 +178,13 @@ func (t *trial) until(ctx context.Context, phase string, of int64, done func() (
 			last, moved = n, time.Now()
 		}
 		if time.Since(moved) > t.cfg.Deadline {
-			t.result.problem(1, "%s: %d of %d, and nothing moved for %v", phase, n, of, t.cfg.Deadline)
+			t.result.Problems.Add(1, "%s: %d of %d, and nothing moved for %v", phase, n, of, t.cfg.Deadline)
 			return nil
 		}
 		if err := t.alive(); err != nil {
 			return err
 		}
-		if err := sleep(ctx, lookEvery); err != nil {
+		if err := pause.For(ctx, lookEvery); err != nil {
 			return err
 		}
 	}
@@ -191,24 +193,20 @@ func (t *trial) until(ctx context.Context, phase string, of int64, done func() (
 // alive finds processes that ended although nobody asked them to.
 func (t *trial) alive() error {
 	for _, s := range t.servers {
-		select {
-		case <-s.ended:
-			return fmt.Errorf("a server ended: %v\n%s", s.cmd.ProcessState, s.log)
-		default:
+		if err := s.Err(); err != nil {
+			return fmt.Errorf("a server ended: %w", err)
 		}
 	}
 	for _, c := range t.clients {
-		select {
-		case <-c.ended:
-			return fmt.Errorf("client process %s ended: %v\n%s", c.name, c.cmd.ProcessState, c.log)
-		default:
+		if err := c.process.Err(); err != nil {
+			return fmt.Errorf("client process %s ended: %w", c.name, err)
 		}
 	}
 	return nil
 }
 
 // sum adds up what the clients count.
-func (t *trial) sum() (all crowd.Status) {
+func (t *trial) sum() (all clients.Status) {
 	for _, c := range t.clients {
 		s := c.last()
 		all.Ready += s.Ready
@@ -243,19 +241,21 @@ func (t *trial) finish() {
 		r.Singles.Median, r.Singles.P99 = all.Singles[n/2], all.Singles[min(n*99/100, n-1)]
 	}
 	wanted := int64(t.cfg.Connections)
-	r.problem(wanted-r.Connections.Ready, "connections not logged in")
-	r.problem(r.Connections.Lost, "connections lost")
-	r.problem(r.Connections.ServerSessions-wanted, "sessions by the server's count, more or less than wanted")
-	r.problem(all.Pending, "heartbeats unanswered")
-	r.problem(int64(r.Singles.Sent)-r.Singles.Received, "pushes to one user missing")
-	r.problem(all.Twice, "messages delivered twice")
-	r.problem(all.Misplaced, "messages for somebody else")
+	r.Problems.Add(wanted-r.Connections.Ready, "connections not logged in")
+	r.Problems.Add(r.Connections.Lost, "connections lost")
+	r.Problems.Add(distance(r.Connections.ServerSessions, wanted), "sessions by the server's count, more or less than wanted")
+	r.Problems.Add(all.Pending, "heartbeats unanswered")
+	r.Problems.Add(int64(r.Singles.Sent)-r.Singles.Received, "pushes to one user missing")
+	r.Problems.Add(all.Twice, "messages delivered twice")
+	r.Problems.Add(all.Misplaced, "messages for somebody else")
 	for what, n := range all.Causes {
-		r.problem(n, "%s", what)
+		r.Problems.Add(n, "%s", what)
 	}
-	r.OK = len(r.Problems) == 0
+	r.OK = r.Problems.Finish()
 	r.Each = each(r.Memory, float64(t.cfg.Connections))
 }
+
+func distance(a, b int64) int64 { return max(a-b, b-a) }
 
 // each divides what connections added by how many they are.
 func each(memory []Memory, n float64) (e Each) {
@@ -280,18 +280,7 @@ func (t *trial) stop() {
 	}
 	all.Wait()
 	for _, s := range t.servers {
-		all.Go(s.stop)
+		all.Go(s.Stop)
 	}
 	all.Wait()
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -1,4 +1,4 @@
-package crowd
+package clients
 
 // MaxRounds is how many broadcasts one run can tell apart: a bit each.
 const MaxRounds = 32
@@ -13,7 +13,7 @@ const (
 	SentKey   = "million_sent"   // when it was posted
 )
 
-// Status is what a crowd has counted so far. It is written whole, one line of
+// Status is what a client process has counted so far. It is written whole, one line of
 // JSON each time, so a reader needs only the last one.
 type Status struct {
 	Ready     int64            `json:"ready"` // logged in so far
@@ -29,7 +29,7 @@ type Status struct {
 	Calm      int64            `json:"calm"` // 1 when heartbeats have ended, as asked
 }
 
-// Round is one broadcast as the crowd saw it.
+// Round is one broadcast as the process saw it.
 type Round struct {
 	Arrived int64 `json:"arrived"`
 	First   int64 `json:"first"` // Unix nanoseconds

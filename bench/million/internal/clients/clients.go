@@ -1,9 +1,9 @@
-// Package crowd is one client process of a trial: it keeps its share of the
+// Package clients is one client process of a trial: it keeps its share of the
 // clients connected and logged in, counts what reaches each of them, and writes
 // what it has counted to its standard output several times a second. A line on
 // its standard input ends the heartbeats, and the end of that input is the order
 // to go. Package trial starts these processes.
-package crowd
+package clients
 
 import (
 	"bufio"
@@ -36,7 +36,7 @@ type Options struct {
 	Patience  time.Duration // for an opening handshake
 }
 
-// User is the user that client i of the crowd of that name logs in as.
+// User is the user that client i of the process of that name logs in as.
 func User(name string, i int) string { return fmt.Sprintf("%s-%d", name, i) }
 
 const (
@@ -50,8 +50,8 @@ const (
 	unpaced      = 1e6              // dials per second; Window is what holds them back
 )
 
-// crowd counts what arrives.
-type crowd struct {
+// counter counts what arrives.
+type counter struct {
 	opts  Options
 	fleet *fleet.Fleet
 
@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options, orders io.Reader, out io.Writer) error 
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
-	c := &crowd{opts: o, seen: make([]uint32, o.Count)}
+	c := &counter{opts: o, seen: make([]uint32, o.Count)}
 	c.fleet, err = fleet.New(o.Count, fleet.Options{
 		Target: target, Request: wire.Request(o.Server, "/ws"), Heartbeat: o.Heartbeat,
 		Identity: fleet.Identities{Users: o.Name + "-%d", Platforms: []string{"web"}},
@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options, orders io.Reader, out io.Writer) error 
 
 // grow dials client after client, so many at a time that the server answers
 // each soon, however slow it is.
-func (c *crowd) grow(ctx context.Context) error {
+func (c *counter) grow(ctx context.Context) error {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for begun := 0; begun < c.opts.Count; {
@@ -117,7 +117,7 @@ func (c *crowd) grow(ctx context.Context) error {
 }
 
 // calm ends the heartbeats of all clients.
-func (c *crowd) calm(ctx context.Context) {
+func (c *counter) calm(ctx context.Context) {
 	if c.fleet.Each(ctx, func(conn *loop.Conn) { conn.StopTimer() }) != nil {
 		return // going
 	}
@@ -127,7 +127,7 @@ func (c *crowd) calm(ctx context.Context) {
 }
 
 // tell writes the status until it is time to go.
-func (c *crowd) tell(ctx context.Context, out *json.Encoder, failed <-chan error) error {
+func (c *counter) tell(ctx context.Context, out *json.Encoder, failed <-chan error) error {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
@@ -152,7 +152,7 @@ func (c *crowd) tell(ctx context.Context, out *json.Encoder, failed <-chan error
 	}
 }
 
-func (c *crowd) count() Status {
+func (c *counter) count() Status {
 	var r report.Result
 	c.fleet.Report(&r)
 	c.mu.Lock()
@@ -177,7 +177,7 @@ func (c *crowd) count() Status {
 const pendingProblem = "heartbeats unanswered"
 
 // message takes what a client received; it is the fleet's Message hook.
-func (c *crowd) message(conn *loop.Conn, payload []byte, _ *protocol.Envelope) {
+func (c *counter) message(conn *loop.Conn, payload []byte, _ *protocol.Envelope) {
 	if run, ok := protocol.Number(payload, RunKey); !ok || run != c.opts.Run {
 		return
 	}
