@@ -13,13 +13,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
 	"pushd/bench/internal/cli"
 	"pushd/bench/internal/report"
+	"pushd/internal/testwait"
 )
 
 // The test binary stands in for the programs that compare starts: itself as
@@ -159,15 +159,13 @@ func TestQuickRunsAndTheirReport(t *testing.T) {
 	}
 	defer func() { _ = server.Wait() }()
 	defer func() { _ = server.Process.Kill() }()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", addrs[0]); err == nil {
+	testwait.Equal(t, "whether the peer takes connections", true, func() bool {
+		conn, err := net.Dial("tcp", addrs[0])
+		if err == nil {
 			conn.Close()
-			break
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the peer doesn't come up")
-		}
-	}
+		return err == nil
+	})
 	dir := t.TempDir()
 	files := []string{filepath.Join(dir, "before.json"), filepath.Join(dir, "after.json")}
 	for _, file := range files {

@@ -10,6 +10,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/store/storetest"
+	"pushd/internal/testwait"
 )
 
 func TestEntered(t *testing.T) {
@@ -80,7 +81,7 @@ func TestStormOfFirstLogins(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all wait", func() bool { return n.AdmissionWaiting() >= 998 })
+	testwait.Until(t, "998 to wait", n.AdmissionWaiting, func(waiting int) bool { return waiting >= 998 })
 	close(s.gate)
 	wg.Wait()
 	if q, w := s.queries.Load(), s.writes.Load(); q > 4 || w > 4 {
@@ -103,7 +104,7 @@ func TestForgottenWhileAsked(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() { done <- n.Entered(context.Background(), account.Identity{User: "alice"}) }()
-	eventually(t, "asked", func() bool { return s.queries.Load() == 1 })
+	testwait.Equal(t, "the number of queries", 1, s.queries.Load)
 	if _, err := n.RevokeUser(t.Context(), admins, account.RevokeUserRequest{User: "alice"}); err != nil {
 		t.Fatal(err)
 	}

@@ -207,15 +207,6 @@ func wantCode(t *testing.T, what string, err error, want int, text string) {
 	}
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
-
 // faulty is a store that can be out of order.
 type faulty struct {
 	account.Store

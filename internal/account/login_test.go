@@ -13,6 +13,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/store/storetest"
+	"pushd/internal/testwait"
 )
 
 func TestRegister(t *testing.T) {
@@ -164,7 +165,7 @@ func TestHasherIsBounded(t *testing.T) {
 	for i := range 3 {
 		go login(i)
 	}
-	eventually(t, "three wait", func() bool { return n.HasherWaiting() == 3 })
+	testwait.Equal(t, "the number of those who wait", 3, n.HasherWaiting)
 	for i := range 50 {
 		go login(3 + i)
 		if c := <-codes; c != 503 {

@@ -12,6 +12,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/store/storetest"
+	"pushd/internal/testwait"
 )
 
 func (n *node) refresh(l account.Login) (account.Login, error) {
@@ -253,7 +254,7 @@ func TestRevocationReachesOtherNodes(t *testing.T) {
 			if _, err := a.DeleteUser(ctx, admins, account.UserRequest{User: "carol"}); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "closed on the other node", func() bool { return slices.Equal(b.sessions.left(), []string{kept.Grant}) })
+			testwait.Until(t, "the other node to keep one session", b.sessions.left, func(left []string) bool { return slices.Equal(left, []string{kept.Grant}) })
 			b.sessions.mu.Lock()
 			if g := b.sessions.gone; len(g) != 2 || g[0].user != "bob" || g[1].user != "carol" {
 				t.Errorf("closed accounts: %+v", g)
@@ -273,7 +274,7 @@ func TestRevocationReachesOtherNodes(t *testing.T) {
 			// A connection that came after the revocation stays.
 			d := b.login(home, "alice", "")
 			b.connect(d.Token)
-			eventually(t, "remembered", func() bool { return b.guard.Revoked() == 3 })
+			testwait.Equal(t, "what the guard remembers", 3, b.guard.Revoked)
 			if left := b.sessions.left(); len(left) != 2 {
 				t.Errorf("%q", left)
 			}
@@ -306,7 +307,7 @@ func TestRevocationsWhileDown(t *testing.T) {
 	}
 	b.identity(l.Token)
 	f.set(false)
-	eventually(t, "closed", func() bool { return len(b.sessions.left()) == 0 })
+	testwait.Until(t, "no session to be left", b.sessions.left, func(left []string) bool { return len(left) == 0 })
 }
 
 func TestChangePassword(t *testing.T) {

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -25,6 +24,7 @@ import (
 	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
+	"pushd/internal/testwait"
 	"pushd/internal/webhook"
 )
 
@@ -82,15 +82,6 @@ func remote(t *testing.T, name string, handle http.HandlerFunc) bot.Remote {
 		t.Fatal(err)
 	}
 	return bot.Remote{Name: name, About: "A bot.", Commands: []string{"do: does it"}, URL: s.URL, Secret: key}
-}
-
-func wait(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(60 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it didn't happen")
-		}
-	}
 }
 
 func said(id, text string) chat.Message {
@@ -202,7 +193,7 @@ func TestRemote(t *testing.T) {
 	r := &room{}
 	b, _ := newBots(t, r, bot.Options{Node: "n1", Remotes: []bot.Remote{bot1}})
 	b.Said(said("m1", "Rome"), "weather")
-	wait(t, func() bool { return len(r.all()) == 2 })
+	testwait.Until(t, "two answers", r.all, func(all []bot.Answer) bool { return len(all) == 2 })
 	got := r.all()
 	if got[0].Body.Text != "sunny in Rome" || got[1].Body.URL != "https://x/sun.png" || got[0].ClientID != "m1-0" || got[1].ClientID != "m1-1" || got[0].From != "bot:weather" {
 		t.Errorf("%+v", got)
@@ -267,7 +258,7 @@ func TestRemoteIsTriedAgain(t *testing.T) {
 	}}
 	b, _ := newBots(t, r, bot.Options{Remotes: []bot.Remote{flaky}})
 	b.Said(said("m", "?"), "x")
-	wait(t, func() bool { return len(r.all()) == 2 })
+	testwait.Until(t, "two answers", r.all, func(all []bot.Answer) bool { return len(all) == 2 })
 	if got := r.all(); got[0].Body.Text != "1" || got[1].Body.Text != "2" || asked.Load() != 2 {
 		t.Errorf("%+v, asked %d times", got, asked.Load())
 	}
@@ -285,7 +276,7 @@ func TestSlowBotHoldsUpNobody(t *testing.T) {
 		b.Said(said(fmt.Sprint(i), "?"), "slow")
 	}
 	b.Said(said("m", "hi"), "echo")
-	wait(t, func() bool { return len(r.all()) == 1 })
+	testwait.Until(t, "one answer", r.all, func(all []bot.Answer) bool { return len(all) == 1 })
 }
 
 func TestOptions(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"pushd/internal/codec"
 	"pushd/internal/files"
+	"pushd/internal/testwait"
 )
 
 // bytesGone deletes everything on disk behind the service's back.
@@ -104,9 +105,7 @@ func TestRunCleansAndStops(t *testing.T) {
 		defer close(done)
 		b.Service.Run(ctx)
 	}()
-	for len(b.onDisk()) > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	testwait.Until(t, "nothing to be left on the disk", b.onDisk, func(left []string) bool { return len(left) == 0 })
 	cancel()
 	<-done
 }

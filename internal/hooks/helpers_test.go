@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
@@ -118,15 +117,6 @@ func newHooks(t *testing.T, o hooks.Options) (*hooks.Hooks, *metrics.Metrics) {
 		_ = h.Shutdown(ctx) // cut short: the test is over
 	})
 	return h, m
-}
-
-func wait(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(60 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it didn't happen")
-		}
-	}
 }
 
 func wantCode(t *testing.T, err error, code int, says string) {

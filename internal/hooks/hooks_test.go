@@ -13,6 +13,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/chat"
 	"pushd/internal/hooks"
+	"pushd/internal/testwait"
 )
 
 var everyEvent = hooks.Types()
@@ -96,15 +97,15 @@ func TestOrderAndRepetition(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Left(alice, "kicked")
-	wait(t, func() bool { // each is told at least once
+	testwait.Until(t, "201 events, each at least once", func() int {
 		seen := map[string]bool{}
 		for _, c := range snapshot(b) {
 			for _, e := range c.Events {
 				seen[e.ID] = true
 			}
 		}
-		return len(seen) >= 201
-	})
+		return len(seen)
+	}, func(told int) bool { return told >= 201 })
 	first := map[string][]uint64{} // the order of what is told for the first time
 	seen := map[string]bool{}
 	for _, c := range snapshot(b) {
@@ -145,10 +146,10 @@ func TestNobodyWaitsForWhatIsTold(t *testing.T) {
 		t.Error("nothing was dropped at the bound")
 	}
 	close(hold)
-	wait(t, func() bool { // the backend learns that it knows too little
+	testwait.Until(t, "the backend to learn that it knows too little", func() []string {
 		types, _ := b.told()
-		return slices.Contains(types, hooks.Lost)
-	})
+		return types
+	}, func(types []string) bool { return slices.Contains(types, hooks.Lost) })
 }
 
 func TestManyMissed(t *testing.T) {

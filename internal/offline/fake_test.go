@@ -181,15 +181,6 @@ func newService(t *testing.T, s *shelf, g offline.Gateway, o offline.Options) *o
 	return service
 }
 
-func wait(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(60 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it didn't happen")
-		}
-	}
-}
-
 func wantCode(t *testing.T, err error, code int, says string) {
 	t.Helper()
 	e := codec.AsError(err)

@@ -10,6 +10,7 @@ import (
 	"pushd/internal/chat"
 	"pushd/internal/codec"
 	"pushd/internal/offline"
+	"pushd/internal/testwait"
 	"pushd/internal/webhook"
 )
 
@@ -140,8 +141,8 @@ func TestWhatTheGatewaySays(t *testing.T) {
 	k := &shelf{tokens: tokensOf("gone", "later", "refused", "well")}
 	s := newService(t, k, w, offline.Options{})
 	s.Missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"gone", "later", "refused", "well"})
-	wait(t, func() bool { return w.users() == "well later" })
-	wait(t, func() bool { return strings.Join(k.all(), " ") == "later/d refused/d well/d" })
+	testwait.Equal(t, "who was notified", "well later", w.users)
+	testwait.Equal(t, "the tokens kept", "later/d refused/d well/d", func() string { return strings.Join(k.all(), " ") })
 }
 
 func TestNobodyIsToldTwiceWhenAGatewayFails(t *testing.T) {
@@ -159,8 +160,8 @@ func TestNobodyIsToldTwiceWhenAGatewayFails(t *testing.T) {
 	}}
 	s := newService(t, k, w, offline.Options{Batch: 1})
 	s.Missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"a", "b", "b-gone", "c"})
-	wait(t, func() bool { return w.users() == "b a c" })
-	wait(t, func() bool { return strings.Join(k.all(), " ") == "a/d b/d c/d" })
+	testwait.Equal(t, "who was notified", "b a c", w.users)
+	testwait.Equal(t, "the tokens kept", "a/d b/d c/d", func() string { return strings.Join(k.all(), " ") })
 }
 
 func TestNoGateway(t *testing.T) {

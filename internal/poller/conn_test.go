@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"pushd/internal/poller"
+	"pushd/internal/testwait"
 )
 
 // serverText is a complete frame as the server sends it.
@@ -37,14 +38,15 @@ func (c *collect) opened(p *peer, _ *poller.Handshake) {
 
 func (c *collect) wait(t testing.TB, n int) []*peer {
 	t.Helper()
-	var peers []*peer
-	eventually(t, "connections are open", func() bool {
+	open := func() int {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		peers = c.peers
-		return len(peers) == n
-	})
-	return peers
+		return len(c.peers)
+	}
+	testwait.Equal(t, "the number of open connections", n, open)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peers
 }
 
 func TestPanicClosesThatConnectionOnly(t *testing.T) {
@@ -87,7 +89,7 @@ func TestPanicClosesThatConnectionOnly(t *testing.T) {
 	if n := closed.Load(); n != 2 {
 		t.Errorf("Closed was called %d times, want 2", n)
 	}
-	eventually(t, "both are gone", func() bool { return s.Connections() == 1 })
+	testwait.Equal(t, "the number of connections", 1, s.Connections)
 	for _, where := range []string{"in Message", "in Opened", "in a task"} {
 		if !strings.Contains(s.log.String(), where) {
 			t.Errorf("the log does not have the panic %s", where)
@@ -180,7 +182,7 @@ func TestSlowConsumerByAge(t *testing.T) {
 	if r := <-why; r != poller.SlowConsumer {
 		t.Fatal(r)
 	}
-	eventually(t, "gone", func() bool { return s.Connections() == 0 })
+	testwait.Equal(t, "the number of connections", 0, s.Connections)
 }
 
 // TestQueuedOutputArrivesWhole makes output wait and checks every byte of it,
@@ -333,7 +335,7 @@ func TestPausedConnectionCanBeClosed(t *testing.T) {
 	s.on(func() { p.Close(4004, "", "kicked") })
 	c.expectClose(4004)
 	c.Close()
-	eventually(t, "gone", func() bool { return s.Connections() == 0 })
+	testwait.Equal(t, "the number of connections", 0, s.Connections)
 	s.on(p.Resume) // too late, and harmless
 }
 
@@ -349,7 +351,7 @@ func TestMailboxIsBounded(t *testing.T) {
 		}
 	}
 	close(hold)
-	eventually(t, "mail is accepted again", func() bool { return s.Post(0, func() bool { return false }) })
+	testwait.Equal(t, "whether mail is accepted", true, func() bool { return s.Post(0, func() bool { return false }) })
 }
 
 func TestStopAccepting(t *testing.T) {
@@ -387,7 +389,8 @@ func TestManyConnections(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	eventually(t, "all are closed", func() bool { return s.Connections() == 0 && closed.Load() == 400 })
+	testwait.Equal(t, "the number of connections", 0, s.Connections)
+	testwait.Equal(t, "the number of handlers told", 400, closed.Load)
 	if opened.Load() != 400 {
 		t.Errorf("opened %d", opened.Load())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"pushd/internal/poller"
+	"pushd/internal/testwait"
 )
 
 func TestEcho(t *testing.T) {
@@ -134,8 +135,8 @@ func TestDeclaredLengthAllocatesNothing(t *testing.T) {
 	for _, c := range conns {
 		c.send(binary.BigEndian.AppendUint64([]byte{0x81, 0x80 | 127}, 1<<30-1))
 	}
-	read := s.metrics.Loop(0).BytesIn.Load
-	eventually(t, "headers are read", func() bool { return read() >= uint64(len(conns)*(len(request())+10)) })
+	sent := uint64(len(conns) * (len(request()) + 10))
+	testwait.Until(t, "headers to be read", s.metrics.Loop(0).BytesIn.Load, func(read uint64) bool { return read >= sent })
 	runtime.ReadMemStats(&after)
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
 		t.Fatalf("%d bytes allocated for 20 declared gigabytes", grown)
@@ -171,7 +172,7 @@ func TestPeerVanishes(t *testing.T) {
 	if r := <-why; r != poller.PeerGone {
 		t.Fatal(r)
 	}
-	eventually(t, "closed", func() bool { return s.Connections() == 0 })
+	testwait.Equal(t, "the number of connections", 0, s.Connections)
 }
 
 // TestMessagesBeforeAHangUpAreKept sends much and closes at once.
@@ -204,5 +205,5 @@ func TestCloseIsAnsweredAndWaitedFor(t *testing.T) {
 	if _, err := io.Copy(io.Discard, c.br); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "dropped", func() bool { return s.Connections() == 0 })
+	testwait.Equal(t, "the number of connections", 0, s.Connections)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pushd/internal/poller"
+	"pushd/internal/testwait"
 )
 
 func TestHandshakeStatus(t *testing.T) {
@@ -146,7 +147,7 @@ func TestHandshakeTimeout(t *testing.T) {
 			t.Errorf("got %q", b)
 		}
 	}
-	eventually(t, "all connections are closed", func() bool { return s.Connections() == 0 })
+	testwait.Equal(t, "the number of connections", 0, s.Connections)
 }
 
 func TestHeaderTooLarge(t *testing.T) {
@@ -181,9 +182,7 @@ func TestEverySplit(t *testing.T) {
 		c.send(stream[:cut])
 		if cut > 0 && cut < len(stream) {
 			// The loop has the first part for certain before the second is sent.
-			eventually(t, "first part read", func() bool {
-				return s.metrics.Loop(0).BytesIn.Load()-before >= uint64(cut)
-			})
+			testwait.Until(t, "the first part to be read", s.metrics.Loop(0).BytesIn.Load, func(read uint64) bool { return read-before >= uint64(cut) })
 		}
 		c.send(stream[cut:])
 		c.upgraded()
@@ -194,7 +193,7 @@ func TestEverySplit(t *testing.T) {
 		c.expect("t日")
 		c.expect(strings.Repeat("x", 200))
 		c.Close()
-		eventually(t, "closed", func() bool { return s.Connections() == 0 })
+		testwait.Equal(t, "the number of connections", 0, s.Connections)
 	}
 }
 
@@ -317,7 +316,7 @@ func TestConnectionLimits(t *testing.T) {
 			t.Fatal(head)
 		}
 		a.Close()
-		eventually(t, "a place is free", func() bool { return s.Connections() == 1 })
+		testwait.Equal(t, "the number of connections", 1, s.Connections)
 		s.open()
 	})
 	t.Run("of one address", func(t *testing.T) {
@@ -329,7 +328,7 @@ func TestConnectionLimits(t *testing.T) {
 			t.Fatal(head)
 		}
 		a.Close()
-		eventually(t, "a place is free", func() bool { return s.Connections() == 1 })
+		testwait.Equal(t, "the number of connections", 1, s.Connections)
 		s.open()
 	})
 	t.Run("handed-off connections count until they are closed", func(t *testing.T) {

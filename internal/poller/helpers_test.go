@@ -259,19 +259,6 @@ func (c *client) expectClose(code int) {
 	}
 }
 
-// eventually waits for a condition that another goroutine brings about.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if ok() {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
-
 // on runs f on loop 0 and waits for it.
 func (s *server) on(f func()) {
 	s.t.Helper()

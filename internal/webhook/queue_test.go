@@ -14,6 +14,7 @@ import (
 
 	"pushd/internal/codec"
 	"pushd/internal/metrics"
+	"pushd/internal/testwait"
 	"pushd/internal/webhook"
 )
 
@@ -63,23 +64,13 @@ func TestOrderOfEachKey(t *testing.T) {
 					want[key] = append(want[key], fmt.Sprint(n))
 				}
 			}
-			wait(t, func() bool { return q.Len() == 0 })
+			testwait.Equal(t, "the length of the queue", 0, q.Len)
 			for key := range want {
 				if !slices.Equal(got[key], want[key]) {
 					t.Errorf("%s: %v", key, got[key])
 				}
 			}
 		})
-	}
-}
-
-// wait is until something that is bound to happen has.
-func wait(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(60 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it didn't happen")
-		}
 	}
 }
 
@@ -97,9 +88,9 @@ func TestOneSlowKeyHoldsUpNoOther(t *testing.T) {
 	for range 50 {
 		q.Post("b", 1, "quick")
 	}
-	wait(t, func() bool { return done.Load() == 50 })
+	testwait.Equal(t, "what is done", 50, done.Load)
 	close(hold)
-	wait(t, func() bool { return done.Load() == 51 })
+	testwait.Equal(t, "what is done", 51, done.Load)
 }
 
 func TestQueueIsBounded(t *testing.T) {
@@ -157,7 +148,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 				return nil
 			})
 			q.Post("k", 1, "x")
-			wait(t, func() bool { return q.Len() == 0 })
+			testwait.Equal(t, "the length of the queue", 0, q.Len)
 			if tries.Load() != c.tries {
 				t.Errorf("%d tries, want %d", tries.Load(), c.tries)
 			}
@@ -183,7 +174,7 @@ func TestPanicIsSurvived(t *testing.T) {
 	})
 	q.Post("k", 1, "x")
 	q.Post("k", 1, "y")
-	wait(t, func() bool { return q.Len() == 0 })
+	testwait.Equal(t, "the length of the queue", 0, q.Len)
 	if tries.Load() != 2 {
 		t.Errorf("%d tries", tries.Load())
 	}
@@ -194,7 +185,7 @@ func TestGivenUpWhenItsTimeIsOver(t *testing.T) {
 	q, m := newQueue(t, webhook.QueueOptions{RetryFor: 50 * time.Millisecond}, func(context.Context, string, []string) error { return errAgain })
 	q.Post("k", 1, "x")
 	q.Post("k", 1, "y")
-	wait(t, func() bool { return q.Len() == 0 })
+	testwait.Equal(t, "the length of the queue", 0, q.Len)
 	wantMetric(t, m, `pushd_webhook_dropped_total{endpoint="test",reason="expired"} 2`)
 }
 
@@ -218,13 +209,13 @@ func TestDeadBackendIsLeftAlone(t *testing.T) {
 	for i := range 500 {
 		q.Post(fmt.Sprint(i), 1, "x")
 	}
-	wait(t, func() bool { return calls.Load() >= 5 })
+	testwait.Until(t, "five calls", calls.Load, func(n int32) bool { return n >= 5 })
 	time.Sleep(100 * time.Millisecond) // whatever goes on while the breaker is open
 	if n := calls.Load(); n > 20 {
 		t.Errorf("%d calls reached a backend that is down", n)
 	}
 	down.Store(false)
-	wait(t, func() bool { return q.Len() == 0 })
+	testwait.Equal(t, "the length of the queue", 0, q.Len)
 	if done.Load() != 500 {
 		t.Errorf("%d of 500 told", done.Load())
 	}
@@ -239,7 +230,7 @@ func TestShutdownGivesALastTry(t *testing.T) {
 	})
 	q.Post("a", 1, "x")
 	q.Post("a", 1, "y")
-	wait(t, func() bool { return tries.Load() == 1 })
+	testwait.Equal(t, "the number of tries", 1, tries.Load)
 	if err := q.Shutdown(soon(t)); err != nil {
 		t.Error(err)
 	}

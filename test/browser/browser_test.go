@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -174,7 +175,7 @@ func (p *tab) clean(host string, expected ...string) {
 
 // patient is the context of one thing that is done in the page or waited for.
 func (p *tab) patient() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(p.ctx, serverproc.Patience)
+	return context.WithTimeout(p.ctx, testwait.Patience)
 }
 
 // run does actions in the page.
@@ -315,7 +316,7 @@ func (p *tab) login(user string) {
 // admin asks the server's admin listener; the answer must be a success.
 func admin(t *testing.T, server *serverproc.Server, path, body string) (answer map[string]any) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), serverproc.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testwait.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+server.Admin+path, bytes.NewBufferString(body))
 	if err != nil {

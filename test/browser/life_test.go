@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
+
+	"pushd/internal/testwait"
 )
 
 // lost is in what a browser says about a connection that breaks or can't be
@@ -204,10 +205,9 @@ func TestSnippets(t *testing.T) {
 
 			site := open(t, chromium, "http://"+server.Listen+"/healthz")
 			site.do(snippet)
-			for sessions := 0.0; sessions == 0; { // until it has logged in
-				time.Sleep(20 * time.Millisecond)
-				sessions, _ = admin(t, server, "/api/push", `{"users":["`+user+`"],"message":{"text":"hello, site"}}`)["sessions"].(float64)
-			}
+			testwait.Until(t, "the page to have logged in", func() any {
+				return admin(t, server, "/api/push", `{"users":["`+user+`"],"message":{"text":"hello, site"}}`)["sessions"]
+			}, func(sessions any) bool { n, _ := sessions.(float64); return n > 0 })
 			site.logged("push Message")
 			site.logged("hello, site")
 			admin(t, server, "/api/kick", `{"user":"`+user+`"}`)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -69,7 +70,7 @@ func clients(t *testing.T) [][]string {
 
 func run(t *testing.T, client []string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), serverproc.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testwait.Patience)
 	defer cancel()
 	args = append(client[1:len(client):len(client)], args...)
 	out, err := exec.CommandContext(ctx, client[0], args...).CombinedOutput()

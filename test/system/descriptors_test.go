@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -57,7 +58,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 			for _, c := range conns {
 				c.Close()
 			}
-			s.eventually("room again", func() bool { return s.descriptors() <= before+8 })
+			testwait.Until(t, "room for descriptors", s.descriptors, func(now int) bool { return now <= before+8 })
 			s.login("late", "web").ok("robot", "Ping", "")
 			s.push("first", `{"and":"after"}`)
 			if first.pushed()["and"] != "after" {

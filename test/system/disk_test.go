@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pushd/internal/testwait"
 )
 
 // TestAFullDisk fills the file system that the database is on: sends are answered
@@ -63,8 +65,8 @@ func TestAFullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	s.eventually("sends work again", func() bool {
-		return *alice.call("chat", "Send", `{"to":"user:bob","type":"text","text":"after","client_id":"after"}`).Code == 0
+	testwait.Equal(t, "the code of a reply to a message", 0, func() int {
+		return *alice.call("chat", "Send", `{"to":"user:bob","type":"text","text":"after","client_id":"after"}`).Code
 	})
 	head := alice.ok("chat", "History", `{"to":"user:bob","limit":1}`)
 	last := head["messages"].([]any)[0].(map[string]any)

@@ -25,6 +25,7 @@ import (
 
 	"pushd/internal/protocol/protocoltest"
 	"pushd/internal/store/storetest"
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -69,7 +70,7 @@ func (s *server) tryAPI(path, body string) (int, string, error) {
 	if body != "" {
 		method = http.MethodPost
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), serverproc.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), testwait.Patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, "http://"+s.Admin+path, strings.NewReader(body))
 	if err != nil {
@@ -135,7 +136,7 @@ func (s *server) online() online {
 // consistent waits until the server is quiet and its directory is in order.
 func (s *server) consistent() {
 	s.t.Helper()
-	s.eventually("quiet", func() bool {
+	testwait.Equal(s.t, "whether the server is quiet", true, func() bool {
 		found := get[struct {
 			Consistent, Quiet bool
 			Finding           string
@@ -166,13 +167,22 @@ func (s *server) metric(series string) float64 {
 	return 0
 }
 
-func (s *server) eventually(what string, ok func() bool) {
+// empties waits until nobody is connected.
+func (s *server) empties() {
 	s.t.Helper()
-	for end := time.Now().Add(serverproc.Patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatal("never: " + what)
-		}
-	}
+	testwait.Equal(s.t, "the number of connections", 0, func() int { return s.online().Connections })
+}
+
+// reaches waits until a series has a value.
+func (s *server) reaches(series string, value float64) {
+	s.t.Helper()
+	testwait.Equal(s.t, series, value, func() float64 { return s.metric(series) })
+}
+
+// logs waits until the server's log contains a text.
+func (s *server) logs(text string) {
+	s.t.Helper()
+	testwait.Until(s.t, fmt.Sprintf("a log that says %q", text), s.Log, func(log string) bool { return strings.Contains(log, text) })
 }
 
 // descriptors is how many files the server has open.
@@ -255,7 +265,7 @@ func (s *server) raw() *client {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(serverproc.Patience))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Patience))
 	protocol, err := description()
 	if err != nil {
 		s.t.Fatal(err)

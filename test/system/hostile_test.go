@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pushd/internal/testwait"
 )
 
 // TestHostileClients has one client after the other do what it must not, beside
@@ -96,8 +98,9 @@ func TestHostileClients(t *testing.T) {
 			bad.Close()
 			// It is counted when the server has closed its side, a moment after the
 			// client learned of it.
-			s.eventually("a count of "+c.metric, func() bool { return s.metric(c.metric) > counted })
-			s.eventually(fmt.Sprintf("a log that says %q", c.log), func() bool { return strings.Contains(s.Log(), c.log) })
+			testwait.Until(t, fmt.Sprintf("%s to pass %v", c.metric, counted), func() float64 { return s.metric(c.metric) },
+				func(now float64) bool { return now > counted })
+			s.logs(c.log)
 			s.push("bystander", `{"after":"`+c.name+`"}`)
 			for {
 				if f := bystander.next(); f.Code == nil {
@@ -110,7 +113,7 @@ func TestHostileClients(t *testing.T) {
 		})
 	}
 
-	s.eventually("descriptors as before", func() bool { return s.descriptors() <= before })
+	testwait.Until(t, fmt.Sprintf("at most %d descriptors, as before", before), s.descriptors, func(now int) bool { return now <= before })
 	s.consistent()
 	if n := s.metric(`pushd_faults_total{kind="panic"}`); n != 0 {
 		t.Errorf("%v panics", n)

@@ -22,6 +22,7 @@ import (
 
 	"pushd/internal/protocol/protocoltest"
 	"pushd/internal/store/storetest"
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -152,7 +153,7 @@ func (w *writer) session(address string) error {
 		return errGone
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(serverproc.Patience))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Patience))
 	r := bufio.NewReader(conn)
 	if _, err := io.WriteString(conn, handshake("/ws")); err != nil {
 		return errGone

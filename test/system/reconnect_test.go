@@ -8,6 +8,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -36,12 +37,14 @@ func TestTheLatestLoginStays(t *testing.T) {
 		}
 		// Everything that was sent before has been dealt with when the server is
 		// quiet and nothing waits for a worker.
-		s.eventually("quiet", func() bool { return s.metric("pushd_worker_queue_length") == 0 && s.online().Connections <= 1 })
+		testwait.Until(t, "at most one connection and nothing that waits for a worker", func() [2]int {
+			return [2]int{s.online().Connections, int(s.metric("pushd_worker_queue_length"))}
+		}, func(now [2]int) bool { return now[0] <= 1 && now[1] == 0 })
 		s.push(user, `{"still":"there"}`)
 		if f, code := c.nextOrClose(); code != 0 || f.Data["still"] != "there" {
 			t.Fatalf("round %d: the live connection was closed with %d; %s", round, code, strings.TrimSpace(f.Msg))
 		}
 		c.Close()
-		s.eventually("gone", func() bool { return s.online().Connections == 0 })
+		s.empties()
 	}
 }

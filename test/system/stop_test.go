@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -52,7 +53,7 @@ func TestStop(t *testing.T) {
 		t.Errorf("/readyz once the first is closed: %d %v", status, err)
 	}
 	if conn, err := net.Dial("tcp", s.Listen); err == nil {
-		_ = conn.SetDeadline(time.Now().Add(serverproc.Patience))
+		_ = conn.SetDeadline(time.Now().Add(testwait.Patience))
 		_, _ = io.WriteString(conn, handshake("/ws"))
 		if head, _ := io.ReadAll(io.LimitReader(conn, 12)); string(head) == "HTTP/1.1 101" {
 			t.Error("a draining server takes new connections")
@@ -81,9 +82,12 @@ func TestStopAtOnce(t *testing.T) {
 		conns = append(conns, s.login(fmt.Sprintf("user-%d", i), "web"))
 	}
 	s.Signal(t, syscall.SIGTERM)
-	s.eventually("draining", func() bool {
+	testwait.Equal(t, "the status of /readyz", http.StatusServiceUnavailable, func() int {
 		status, _, err := s.tryAPI("/readyz", "")
-		return err == nil && status == http.StatusServiceUnavailable
+		if err != nil {
+			return 0
+		}
+		return status
 	})
 	s.Signal(t, syscall.SIGTERM)
 	var exit *exec.ExitError

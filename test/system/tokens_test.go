@@ -15,6 +15,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pushd/internal/testwait"
 	"pushd/test/internal/serverproc"
 )
 
@@ -160,18 +161,18 @@ func TestKeysRotate(t *testing.T) {
 		t.Fatal("the first set isn't in force")
 	}
 	keySet(t, file, old, next)
-	s.eventually("both keys count", func() bool { return enters(next) && enters(old) })
+	testwait.Equal(t, "whether both keys count", true, func() bool { return enters(next) && enters(old) })
 	if err := os.WriteFile(file, []byte(`{"keys":[`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.eventually("the bad set is in the log", func() bool { return strings.Contains(s.Log(), "new keys not taken") })
+	s.logs("new keys not taken")
 	if !enters(old) || !enters(next) {
 		t.Error("a set that can't be read changed something")
 	}
 	stays := s.dial()
 	stays.ok("robot", "Login", `{"UserId":"alice","PlatId":"ios","Token":"`+sign(t, jwt.SigningMethodEdDSA, "old", old.private, claims(nil))+`"}`)
 	keySet(t, file, next)
-	s.eventually("the old key is refused", func() bool { return !enters(old) })
+	testwait.Equal(t, "whether the old key counts", false, func() bool { return enters(old) })
 	if !enters(next) {
 		t.Error("the new key is refused")
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"pushd/test/internal/serverproc"
+	"pushd/internal/testwait"
 )
 
 // TestTour is what the server is for: a user on two platforms is pushed to,
@@ -83,9 +83,7 @@ func TestSilence(t *testing.T) {
 	alive.ok("robot", "Ping", "")
 	for reason, want := range map[string]float64{"login_timeout": 2, "no_heartbeat": 1} {
 		// Counted when the server has closed its side, a moment after the client learned.
-		s.eventually(fmt.Sprint(want, " closed for ", reason), func() bool {
-			return s.metric(`pushd_connections_closed_total{reason="`+reason+`"}`) == want
-		})
+		s.reaches(`pushd_connections_closed_total{reason="`+reason+`"}`, want)
 	}
 }
 
@@ -162,24 +160,27 @@ func TestComeAndGo(t *testing.T) {
 			}
 			c.Close()
 		}
-		s.eventually("all gone", func() bool { return s.online().Connections == 0 })
+		s.empties()
 	}
 	round(100) // whatever the first ones make the server set up
-	settled := func() (files int, goroutines float64) {
-		s.eventually("descriptors are given back", func() bool { return s.metric("pushd_connections") == 0 })
-		return s.descriptors(), s.metric("go_goroutines")
+	type use struct {
+		files      int
+		goroutines float64
 	}
-	files, goroutines := settled()
+	settled := func() use {
+		s.reaches("pushd_connections", 0) // descriptors are given back
+		return use{s.descriptors(), s.metric("go_goroutines")}
+	}
+	before := settled()
 	round(2000)
-	s.eventually("descriptors and goroutines as before", func() bool {
-		f, g := settled()
+	testwait.Until(t, fmt.Sprintf("descriptors and goroutines to be about as before, %+v", before), settled, func(now use) bool {
 		// What the runtime and the database's pool come and go with is not the clients';
 		// a leak of one for each of them would be 2,000.
-		return f <= files+40 && g <= goroutines+20
+		return now.files <= before.files+40 && now.goroutines <= before.goroutines+20
 	})
 	s.consistent()
 	for _, gauge := range []string{"pushd_sessions", "pushd_users_online", "pushd_topics", "pushd_sessions_parked", "pushd_delivery_queue_bytes"} {
-		s.eventually(gauge+" is 0", func() bool { return s.metric(gauge) == 0 })
+		s.reaches(gauge, 0)
 	}
 }
 
@@ -202,9 +203,7 @@ func TestClientThatStopsReading(t *testing.T) {
 		})
 	}
 	wg.Go(func() {
-		s.eventually("closed as too slow", func() bool {
-			return s.metric(`pushd_connections_closed_total{reason="slow_consumer"}`) == 1
-		})
+		s.reaches(`pushd_connections_closed_total{reason="slow_consumer"}`, 1)
 		// The code comes behind what fitted into the socket, if it is read soon.
 		stuck.closed(4101)
 	})
@@ -230,13 +229,11 @@ func TestStuckForTooLong(t *testing.T) {
 	s := dev(t, "--write-timeout", "1s", "--send-buffer", "1GiB")
 	stuck := s.login("stuck", "web")
 	filler := strings.Repeat("x", 60000)
-	for end := time.Now().Add(serverproc.Patience); s.metric(`pushd_connections_closed_total{reason="slow_consumer"}`) == 0; {
-		if time.Now().After(end) {
-			t.Fatal("never closed")
-		}
+	testwait.Equal(t, "the number of those closed", 1, func() float64 {
 		for range 10 {
 			s.push("stuck", `{"filler":"`+filler+`"}`)
 		}
-	}
+		return s.metric(`pushd_connections_closed_total{reason="slow_consumer"}`)
+	})
 	stuck.closed(4101)
 }

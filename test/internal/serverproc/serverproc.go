@@ -17,10 +17,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// Patience bounds what tests wait for. It is never what a test measures.
-const Patience = 2 * time.Minute
+	"pushd/internal/testwait"
+)
 
 // Options are what Start has no parameter for; the zero value changes nothing.
 type Options struct {
@@ -138,7 +137,7 @@ func StartWith(t *testing.T, o Options, flags ...string) *Server {
 	select {
 	case r := <-addresses:
 		s.Listen, s.Admin = r.Listen, r.Admin
-	case <-time.After(Patience):
+	case <-time.After(testwait.Patience):
 		t.Fatal("no ready line in the server's log")
 	}
 	return s
@@ -163,7 +162,7 @@ func (s *Server) Wait(t *testing.T) error {
 	t.Helper()
 	select {
 	case <-s.ended:
-	case <-time.After(Patience):
+	case <-time.After(testwait.Patience):
 		t.Fatalf("the server didn't end; its log:\n%s", s.Log())
 	}
 	return s.status
@@ -177,7 +176,7 @@ func (s *Server) Stop(t *testing.T) {
 		if err := s.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Errorf("SIGTERM: %v", err)
 		}
-		killer := time.AfterFunc(Patience, func() { _ = s.process.Process.Kill() })
+		killer := time.AfterFunc(testwait.Patience, func() { _ = s.process.Process.Kill() })
 		defer killer.Stop()
 		<-s.ended
 		if s.status != nil && !s.fails {
