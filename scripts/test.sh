@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything a change must pass: lint, tests with and without the race
-# detector, a short fuzz round, and the build of every other module here.
+# Everything a change must pass: lint, the new commits one by one, tests with
+# and without the race detector, a short fuzz round, and the build of every
+# other module here.
 # All steps run even if one fails; the end says which did, and the exit
 # status is theirs.
 #   scripts/test.sh                all of it
@@ -37,7 +38,7 @@ modules() { # the modules beside the main one (peers of the benchmarks, say)
 			cd "${file%/go.mod}"
 			"$root/bin/gotestsum" --format pkgname --format-hide-empty-pkg --post-run-command "$count" -- -count=1 -timeout 5m ./...
 		)
-	done < <(find . -mindepth 3 -name go.mod -not -path '*/node_modules/*' -not -path './tools/*' | sort)
+	done < <(find . -mindepth 3 -name go.mod -not -path '*/node_modules/*' -not -path './tools/*' -not -path './build/*' | sort)
 }
 
 run_step() {
@@ -49,6 +50,7 @@ run_step() {
 		go build -o pushd ./cmd/pushd
 		go build -o pushbench ./bench
 		;;
+	commits) scripts/commits/check.sh ;;
 	test) gotests plain ;;
 	race) gotests race -race ;;
 	fuzz) scripts/fuzz.sh ;;
@@ -61,7 +63,7 @@ run_step() {
 }
 
 steps=("$@")
-((${#steps[@]})) || steps=(deps lint build test race fuzz modules)
+((${#steps[@]})) || steps=(deps lint build commits test race fuzz modules)
 
 report=()
 failed=0
