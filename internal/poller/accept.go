@@ -52,9 +52,6 @@ func (l *Loop) pauseAccept(errno syscall.Errno) {
 }
 
 func (l *Loop) resumeAccept() {
-	if l.listener < 0 {
-		return
-	}
 	if err := l.poll.Control(l.accept, netpoll.PollReadable); err == nil {
 		l.paused = false
 	}

@@ -48,3 +48,9 @@ func (f *Feeder) Close() {
 	_ = syscall.Close(f.peer)
 	f.server.loops[0].free()
 }
+
+// FD is the connection's descriptor; on its loop only.
+func (c *Conn) FD() int { return c.op.FD }
+
+// Watched tells whether the poll watches the connection; on its loop only.
+func (c *Conn) Watched() bool { return c.is(watched) }

@@ -139,7 +139,8 @@ const (
 )
 
 // Drain calls leave for every connection that is open now, on its loop, spread
-// evenly over a time, so that clients do not all come back at once.
+// over a time at most, so that clients do not all come back at once. When ctx ends
+// first, leave is not called for the rest.
 func (s *Server) Drain(ctx context.Context, over time.Duration, leave func(*Conn)) error {
 	if !s.running {
 		return nil

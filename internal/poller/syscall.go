@@ -27,7 +27,8 @@ func rawRecv(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), errno
 }
 
-// rawWrite sends with MSG_NOSIGNAL: a storm of resets raises no SIGPIPEs.
+// rawWrite sends with MSG_NOSIGNAL: a storm of resets raises no SIGPIPEs. What
+// doesn't wait is not interrupted either, so EINTR is no answer here.
 func rawWrite(fd int, p []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
 		unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)

@@ -74,8 +74,11 @@ func (c *Conn) Write(frames []byte) {
 	c.msgsOut += n
 	c.loop.stats.MessagesOut.Add(uint64(n))
 	if c.loop.reading == c {
-		c.writeRaw(frames)
-		return
+		if len(frames) <= wbufSize {
+			c.writeRaw(frames)
+			return
+		}
+		c.writeOut()
 	}
 	c.push(frames, true)
 }
@@ -111,16 +114,12 @@ func (c *Conn) writeFrame(op ws.OpCode, payload []byte) {
 	c.push(frame, true)
 }
 
-// writeRaw sends raw bytes, copying them, on the connection whose input is being
-// processed.
+// writeRaw gathers raw bytes, at most wbufSize of them, while the connection's input
+// is processed.
 func (c *Conn) writeRaw(p []byte) {
 	l := c.loop
 	if len(l.wbuf)+len(p) > wbufSize {
 		c.writeOut()
-	}
-	if len(p) > wbufSize {
-		c.push(p, false)
-		return
 	}
 	l.wbuf = append(l.wbuf, p...)
 }
@@ -144,7 +143,7 @@ func (c *Conn) push(p []byte, shared bool) {
 		n, errno := rawWrite(c.op.FD, p)
 		l.stats.Writes.Add(1)
 		if errno != 0 {
-			if errno != syscall.EAGAIN && errno != syscall.EINTR {
+			if errno != syscall.EAGAIN {
 				return // the poll reports the broken socket next
 			}
 			n = 0
@@ -223,9 +222,6 @@ func (c *Conn) flush() {
 		clear(l.iov)
 		l.stats.Writes.Add(1)
 		if errno != 0 {
-			if errno == syscall.EINTR {
-				continue
-			}
 			if errno == syscall.EAGAIN {
 				if !c.is(writing) {
 					c.watchWrites()
