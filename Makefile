@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BIN := $(CURDIR)/bin
 
-.PHONY: help run build test bench bench-peers million lint fmt generate tools clean
+.PHONY: help run build test cover bench bench-peers million lint fmt generate tools clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,8 +19,11 @@ build: ## build ./pushd and ./pushbench
 	go build -o pushd ./cmd/pushd
 	go build -o pushbench ./bench
 
-test: tools ## install what tests need (Debian), then lint, test, test -race, fuzz
+test: tools ## install what tests need (Debian), then lint, commits, test, test -race, fuzz
 	scripts/test.sh
+
+cover: ## what tests run, with the servers that they start: total, by package, build/cover.html
+	scripts/cover.sh
 
 bench: tools ## Go benchmarks of every package, summarised in build/bench.txt
 	scripts/bench.sh

@@ -106,6 +106,7 @@ func (c *client) letGo(s *server, p *peer) {
 
 func TestSeveralFramesInOneWrite(t *testing.T) {
 	want := []string{"a", strings.Repeat("b", 200), strings.Repeat("c", 70000), "d"}
+	half := strings.Repeat("h", 20<<10)
 	var frames []byte
 	for _, text := range want {
 		frames = append(frames, serverText(text)...)
@@ -113,7 +114,9 @@ func TestSeveralFramesInOneWrite(t *testing.T) {
 	var all collect
 	s := start(t, hooks{opened: all.opened, message: func(p *peer, _ []byte) {
 		p.WriteMessage([]byte("before"))
-		p.Write(frames) // too long for what gathers while input is processed
+		p.Write(frames)           // too long for what gathers while input is processed
+		p.Write(serverText(half)) // what gathers has room for one of them
+		p.Write(serverText(half))
 		p.Write(serverText("after"))
 	}}, poller.Options{})
 	c := s.open()
@@ -123,12 +126,12 @@ func TestSeveralFramesInOneWrite(t *testing.T) {
 		c.expect(text)
 	}
 	c.send(text("now"))
-	for _, text := range append(append([]string{"before"}, want...), "after") {
+	for _, text := range append(append([]string{"before"}, want...), half, half, "after") {
 		c.expect(text)
 	}
 	s.on(func() {
-		if n := p.Stats().MessagesOut; n != 10 {
-			t.Errorf("%d messages counted of 10", n)
+		if n := p.Stats().MessagesOut; n != 12 {
+			t.Errorf("%d messages counted of 12", n)
 		}
 	})
 }

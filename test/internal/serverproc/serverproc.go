@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"pushd/internal/testbuild"
 	"pushd/internal/testwait"
 )
 
@@ -45,12 +46,11 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "pushd")
-	if out, err := exec.Command("go", "build", "-o", path, "pushd/cmd/pushd").CombinedOutput(); err != nil {
+	path, err := testbuild.Server(dir)
+	if err != nil {
 		_ = os.RemoveAll(dir) // the build's error is the one to tell
-		return "", fmt.Errorf("go build: %w: %s", err, out)
 	}
-	return path, nil
+	return path, err
 })
 
 // Main builds the server, once for all tests of a package, runs them, and
@@ -89,7 +89,7 @@ func environment() (env []string) {
 			env = append(env, setting)
 		}
 	}
-	return env
+	return append(env, testbuild.Environment()...)
 }
 
 // Start runs the server on free ports, unless the flags say otherwise, until
