@@ -19,6 +19,19 @@ func (n *node) refresh(l account.Login) (account.Login, error) {
 	return n.Refresh(n.t.Context(), home, account.RefreshRequest{RefreshToken: l.RefreshToken})
 }
 
+// wantOut checks that whoever holds this login is logged out for good, and that
+// nobody is connected any more.
+func (n *node) wantOut(l account.Login) {
+	n.t.Helper()
+	_, err := n.refresh(l)
+	wantCode(n.t, "the refresh token", err, 401, "log in again")
+	_, err = n.guard.Verify(l.Token)
+	wantCode(n.t, "the access token", err, 401, "revoked")
+	if left := n.sessions.left(); len(left) != 0 {
+		n.t.Errorf("still connected: %q", left)
+	}
+}
+
 func TestRefresh(t *testing.T) {
 	n := start(t, account.Options{RefreshTTL: time.Hour})
 	n.user("alice")
@@ -50,13 +63,7 @@ func TestRefresh(t *testing.T) {
 	}
 	_, err = n.refresh(two)
 	wantCode(t, "reuse", err, 401, "log in again")
-	_, err = n.refresh(three)
-	wantCode(t, "the thief's", err, 401, "log in again")
-	_, err = n.guard.Verify(three.Token)
-	wantCode(t, "the access token", err, 401, "revoked")
-	if left := n.sessions.left(); len(left) != 0 {
-		t.Errorf("still connected: %q", left)
-	}
+	n.wantOut(three)
 	four := n.login(home, "alice", "")
 	n.clock.add(time.Hour)
 	_, err = n.refresh(four)
@@ -93,13 +100,7 @@ func TestRefreshManyStepsOld(t *testing.T) {
 	}
 	_, err := n.refresh(first)
 	wantCode(t, "the owner's", err, 401, "log in again")
-	_, err = n.refresh(last)
-	wantCode(t, "the thief's", err, 401, "log in again")
-	_, err = n.guard.Verify(last.Token)
-	wantCode(t, "the access token", err, 401, "revoked")
-	if left := n.sessions.left(); len(left) != 0 {
-		t.Errorf("still connected: %q", left)
-	}
+	n.wantOut(last)
 }
 
 // TestRefreshAtOnce: two windows of one browser wake up together.

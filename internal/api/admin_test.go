@@ -196,11 +196,7 @@ func exchange(t *testing.T, addr, request string) response {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response{resp, string(body)}
+	return whole(t, resp)
 }
 
 func TestBrokenRequests(t *testing.T) {

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -25,6 +24,7 @@ import (
 	"pushd/internal/members"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
+	"pushd/internal/testlog"
 )
 
 func TestMain(m *testing.M) {
@@ -103,24 +103,6 @@ func (n *node) CheckUsers(_ context.Context, users []string) (on []push.OnlineUs
 	return on, nil
 }
 
-// syncBuffer is a log that a test reads while the server writes.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 // adminKey and the others are the secrets of keys with one scope each.
 const (
 	adminKey = "admin-secret-0123456789"
@@ -137,7 +119,7 @@ type fixture struct {
 	admin   *api.Admin
 	files   *fileFixture
 	metrics *metrics.Metrics
-	log     *syncBuffer
+	log     *testlog.Buffer
 	addr    string
 	client  *http.Client
 
@@ -147,9 +129,10 @@ type fixture struct {
 	ready error
 }
 
-func newAdmin(t testing.TB) *fixture {
+// newKeys are the platforms that there are by default, and a key with each
+// scope.
+func newKeys(t testing.TB) (*account.Platforms, *account.APIKeys) {
 	t.Helper()
-	f := &fixture{t: t, node: newNode(), metrics: metrics.New(1), log: &syncBuffer{}}
 	platforms, err := account.NewPlatforms(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -162,6 +145,13 @@ func newAdmin(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return platforms, keys
+}
+
+func newAdmin(t testing.TB) *fixture {
+	t.Helper()
+	f := &fixture{t: t, node: newNode(), metrics: metrics.New(1), log: &testlog.Buffer{}}
+	platforms, keys := newKeys(t)
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if _, measuring := t.(*testing.B); measuring {
 		log = slog.New(slog.DiscardHandler)
@@ -261,6 +251,12 @@ func roundTrip(t testing.TB, client *http.Client, req *http.Request) response {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	return whole(t, resp)
+}
+
+// whole is a response with all of its body, which the caller closes.
+func whole(t testing.TB, resp *http.Response) response {
+	t.Helper()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

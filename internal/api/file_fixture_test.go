@@ -22,6 +22,7 @@ import (
 	"pushd/internal/codec"
 	"pushd/internal/files"
 	"pushd/internal/store"
+	"pushd/internal/testlog"
 )
 
 // fileFixture is a file service on a directory and a database of its own.
@@ -86,12 +87,12 @@ type fileDoor struct {
 	t      *testing.T
 	addr   string
 	client *http.Client
-	log    *syncBuffer
+	log    *testlog.Buffer
 }
 
 func newFileDoor(t *testing.T) *fileDoor {
 	t.Helper()
-	d := &fileDoor{fileFixture: newFiles(t), t: t, log: &syncBuffer{}}
+	d := &fileDoor{fileFixture: newFiles(t), t: t, log: &testlog.Buffer{}}
 	d.addr, d.client = newPublic(t, api.PublicOptions{
 		Services: api.Services{Files: d.service}, Users: openUsers{},
 		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

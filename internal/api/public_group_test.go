@@ -6,7 +6,6 @@ import (
 	"net"
 	"testing"
 
-	"pushd/internal/account"
 	"pushd/internal/api"
 	"pushd/internal/chat"
 	"pushd/internal/chat/permissiontest"
@@ -27,18 +26,7 @@ func newGroupDoors(t *testing.T) *groupDoors {
 	d := &groupDoors{services: api.Services{Chat: service}, public: &fixture{t: t}, admin: &fixture{t: t}}
 	d.public.addr, d.public.client = newPublic(t, api.PublicOptions{Services: d.services, Users: names{}})
 
-	platforms, err := account.NewPlatforms(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := account.NewAPIKeys([]account.APIKey{
-		{Name: "ops", Secret: adminKey, Scopes: account.ScopeAdmin},
-		{Name: "backend", Secret: pushKey, Scopes: account.ScopePush},
-		{Name: "monitor", Secret: readKey, Scopes: account.ScopeRead},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	platforms, keys := newKeys(t)
 	n := newNode("anna/web", "bert/web")
 	ports := n.ports()
 	ports.Groups = chat.NewPushGroups(service)

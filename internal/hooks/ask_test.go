@@ -10,6 +10,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
+	"pushd/internal/codec/codectest"
 	"pushd/internal/hooks"
 	"pushd/internal/metrics"
 )
@@ -46,7 +47,7 @@ func TestBeforeSend(t *testing.T) {
 			d := hello()
 			err := h.BeforeSend(t.Context(), d)
 			if c.code != 0 {
-				wantCode(t, err, c.code, c.says)
+				codectest.WantCode(t, err, c.code, c.says)
 				if len(err.Error()) > 300 {
 					t.Errorf("a message of %d bytes", len(err.Error()))
 				}
@@ -77,8 +78,8 @@ func TestOnFailure(t *testing.T) {
 						t.Fatalf("refused: %v, %v", send, login)
 					}
 					if !allow {
-						wantCode(t, send, 503, "later")
-						wantCode(t, login, 503, "later")
+						codectest.WantCode(t, send, 503, "later")
+						codectest.WantCode(t, login, 503, "later")
 					}
 				}
 			})
@@ -89,8 +90,8 @@ func TestOnFailure(t *testing.T) {
 func TestRefusalIsNoFailure(t *testing.T) {
 	b := newBackend(t, func(call) (int, string) { return 200, `{"action":"refuse","message":"no"}` })
 	h, _ := newHooks(t, hooks.Options{URL: b.url, Events: asked, Allow: true})
-	wantCode(t, h.BeforeSend(t.Context(), hello()), 403, "no")
-	wantCode(t, h.LoginHook(t.Context(), alice), 403, "no")
+	codectest.WantCode(t, h.BeforeSend(t.Context(), hello()), 403, "no")
+	codectest.WantCode(t, h.LoginHook(t.Context(), alice), 403, "no")
 	if got := b.calls[1]; got.Type != "user.before_login" || string(got.Data) != `{"user":"alice","platform":"android","app":"shop","device":"d1","address":"192.0.2.1"}` {
 		t.Errorf("asked %+v %s", got, got.Data)
 	}
@@ -102,7 +103,7 @@ func TestSlowBackend(t *testing.T) {
 	defer close(hold)
 	h, _ := newHooks(t, hooks.Options{URL: b.url, Events: asked, AskTimeout: 30 * time.Millisecond})
 	for range 30 {
-		wantCode(t, h.BeforeSend(t.Context(), hello()), 503, "later")
+		codectest.WantCode(t, h.BeforeSend(t.Context(), hello()), 503, "later")
 	}
 	if n := b.count(); n > 15 {
 		t.Errorf("%d of 30 questions went to a backend that doesn't answer", n)

@@ -16,7 +16,6 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
-	"pushd/internal/codec"
 	"pushd/internal/hooks"
 	"pushd/internal/metrics"
 	"pushd/internal/webhook"
@@ -117,14 +116,6 @@ func newHooks(t *testing.T, o hooks.Options) (*hooks.Hooks, *metrics.Metrics) {
 		_ = h.Shutdown(ctx) // cut short: the test is over
 	})
 	return h, m
-}
-
-func wantCode(t *testing.T, err error, code int, says string) {
-	t.Helper()
-	e := codec.AsError(err)
-	if e == nil || e.Code != code || !strings.Contains(e.Msg, says) {
-		t.Errorf("got %v, want %d with %q", err, code, says)
-	}
 }
 
 func hello() *chat.Draft {

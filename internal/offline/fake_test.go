@@ -180,11 +180,3 @@ func newService(t *testing.T, s *shelf, g offline.Gateway, o offline.Options) *o
 	})
 	return service
 }
-
-func wantCode(t *testing.T, err error, code int, says string) {
-	t.Helper()
-	e := codec.AsError(err)
-	if e == nil || e.Code != code || !strings.Contains(e.Msg, says) {
-		t.Errorf("got %v, want %d with %q", err, code, says)
-	}
-}

@@ -6,6 +6,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/codec/codectest"
 	"pushd/internal/offline"
 )
 
@@ -39,7 +40,7 @@ func TestRegister(t *testing.T) {
 				t.Errorf("%v, %v left", err, s.tokens)
 			}
 			_, err = service.Unregister(t.Context(), c.id, offline.UnregisterRequest(reply))
-			wantCode(t, err, 404, "no push token")
+			codectest.WantCode(t, err, 404, "no push token")
 		})
 	}
 }
@@ -68,17 +69,17 @@ func TestRegisterRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := service.Register(t.Context(), c.id, c.r)
-			wantCode(t, err, c.code, c.says)
+			codectest.WantCode(t, err, c.code, c.says)
 		})
 	}
 	if len(s.tokens) != 0 {
 		t.Errorf("kept %v", s.tokens)
 	}
 	_, err := service.Unregister(t.Context(), account.Identity{}, offline.UnregisterRequest{Device: "d"})
-	wantCode(t, err, 403, "log in")
+	codectest.WantCode(t, err, 403, "log in")
 	_, err = service.Unregister(t.Context(), alice, offline.UnregisterRequest{})
-	wantCode(t, err, 400, "device is")
+	codectest.WantCode(t, err, 400, "device is")
 	s.fail = codec.Errorf(codec.CodeUnavailable, "the database can't answer now")
 	_, err = service.Register(t.Context(), alice, offline.RegisterRequest{Token: "t", Provider: "fcm"})
-	wantCode(t, err, 503, "database")
+	codectest.WantCode(t, err, 503, "database")
 }

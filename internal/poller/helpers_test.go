@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"pushd/internal/metrics"
 	"pushd/internal/poller"
+	"pushd/internal/testlog"
 )
 
 func TestMain(m *testing.M) {
@@ -69,7 +69,7 @@ type server struct {
 	*poller.Server
 	t       testing.TB
 	addr    string
-	log     *logBuffer
+	log     *testlog.Buffer
 	metrics *metrics.Metrics
 }
 
@@ -79,7 +79,7 @@ func start(t testing.TB, h hooks, opts poller.Options) *server {
 	if opts.Loops == 0 {
 		opts.Loops = 1
 	}
-	log, m := &logBuffer{}, metrics.New(opts.Loops)
+	log, m := &testlog.Buffer{}, metrics.New(opts.Loops)
 	s, err := poller.New(m, slog.New(slog.NewTextHandler(log, nil)), opts)
 	if err != nil {
 		t.Fatal(err)
@@ -98,24 +98,6 @@ func start(t testing.TB, h hooks, opts poller.Options) *server {
 		}
 	})
 	return &server{Server: s, t: t, addr: s.Addr().String(), log: log, metrics: m}
-}
-
-// logBuffer is a log that a test can read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // client is a raw connection with deadlines.

@@ -12,11 +12,11 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"pushd/internal/metrics"
+	"pushd/internal/testlog"
 	"pushd/internal/webhook"
 )
 
@@ -52,9 +52,9 @@ func backend(t *testing.T, handle http.HandlerFunc) string {
 	return s.URL
 }
 
-func newClient(t *testing.T, o webhook.Options) (*webhook.Client, *metrics.Metrics, *buffer) {
+func newClient(t *testing.T, o webhook.Options) (*webhook.Client, *metrics.Metrics, *testlog.Buffer) {
 	t.Helper()
-	m, log := metrics.New(1), &buffer{}
+	m, log := metrics.New(1), &testlog.Buffer{}
 	if o.Name == "" {
 		o.Name = "test"
 	}
@@ -64,24 +64,6 @@ func newClient(t *testing.T, o webhook.Options) (*webhook.Client, *metrics.Metri
 	}
 	t.Cleanup(c.Close)
 	return c, m, log
-}
-
-// buffer is a log that is written and read at the same time.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func exposition(t *testing.T, m *metrics.Metrics) string {

@@ -22,15 +22,7 @@ func TestChat(t *testing.T) {
 
 func TestChatFindsWhatIsMissingDoubleAndHoles(t *testing.T) {
 	s := &fakePushd{
-		Deliver: func(round, _ int) int {
-			switch round {
-			case 3:
-				return 0
-			case 4:
-				return 2
-			}
-			return 1
-		},
+		Deliver: faulty,
 		ChatSeq: func(n int) int {
 			if n > 5 {
 				return n + 1

@@ -225,16 +225,19 @@ func TestPush(t *testing.T) {
 	}
 }
 
+// faulty loses the third delivery and makes the fourth twice.
+func faulty(round, _ int) (times int) {
+	switch round {
+	case 3:
+		return 0
+	case 4:
+		return 2
+	}
+	return 1
+}
+
 func TestPushFindsWhatIsMissingAndDouble(t *testing.T) {
-	s := &fakePushd{Deliver: func(round, _ int) int {
-		switch round {
-		case 3:
-			return 0
-		case 4:
-			return 2
-		}
-		return 1
-	}}
+	s := &fakePushd{Deliver: faulty}
 	r := run(t, scenario.Push{Workers: 1, Timeout: 100 * time.Millisecond}, config(t, s, 10))
 	wantProblem(t, r, "pushes not delivered", 1)
 	wantProblem(t, r, "pushes twice", 1)
