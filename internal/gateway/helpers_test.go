@@ -331,15 +331,6 @@ func (c *client) closed(code int) string {
 	}
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
-
 func token(t *testing.T, user string, ttl time.Duration) string {
 	t.Helper()
 	signer, err := account.NewSigner(account.SignerOptions{Key: secret})

@@ -15,6 +15,7 @@ import (
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
+	"pushd/internal/testwait"
 )
 
 // TestSessionSize: a connection, its session and its place in the directory are
@@ -102,7 +103,7 @@ func TestLifecycle(t *testing.T) {
 	}
 	kicked.closed(4004)
 	n.login("stays", "web")
-	eventually(t, "four ended", func() bool { return len(l.left()) == 4 })
+	testwait.Until(t, "four sessions to end", l.left, func(left []string) bool { return len(left) == 4 })
 
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
@@ -164,7 +165,7 @@ func TestLifecycleClientGivesUp(t *testing.T) {
 	<-asked
 	_ = c.Close()
 	close(release)
-	eventually(t, "told", func() bool { return len(l.left()) == 1 })
+	testwait.Until(t, "one session to end", l.left, func(left []string) bool { return len(left) == 1 })
 	if got := l.left(); got[0] != "alice refused" {
 		t.Errorf("left: %q", got)
 	}
@@ -196,9 +197,8 @@ func TestLifecycleStorm(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	eventually(t, "all left", func() bool {
-		return n.counts().Connections == 0 && l.count(&l.entered) == l.count(&l.ended)
-	})
+	testwait.Equal(t, "the number of connections", 0, func() int { return n.counts().Connections })
+	testwait.Equal(t, "the number of sessions that have not ended", 0, func() int { return l.count(&l.entered) - l.count(&l.ended) })
 }
 
 // revocable is a verifier some of whose tokens are revoked after Verify.
@@ -243,13 +243,13 @@ func TestRevokedWhileLoggingIn(t *testing.T) {
 	}
 	n := start(t, setup{verifier: v, lifecycle: l})
 	n.dial("Authorization", "Bearer "+grantToken(t, "alice", "g1")).closed(4002)
-	eventually(t, "left", func() bool { return len(l.left()) == 1 })
+	testwait.Until(t, "one session to end", l.left, func(left []string) bool { return len(left) == 1 })
 	c := n.dial("Authorization", "Bearer "+grantToken(t, "alice", "g2"))
 	c.next()
 	// A renewal with a token revoked meanwhile ends the session.
 	c.send(`{"Module":"robot","Action":"Login","Data":{"UserId":"alice","PlatId":"web","Token":"` + grantToken(t, "alice", "g1") + `"}}`)
 	c.closed(4002)
-	eventually(t, "left", func() bool { return len(l.left()) == 2 })
+	testwait.Until(t, "two sessions to end", l.left, func(left []string) bool { return len(left) == 2 })
 }
 
 func TestSessionsAreClosedByGrant(t *testing.T) {

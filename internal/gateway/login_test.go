@@ -15,6 +15,7 @@ import (
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
 	"pushd/internal/push"
+	"pushd/internal/testwait"
 )
 
 func TestLogin(t *testing.T) {
@@ -153,7 +154,7 @@ func TestHundredLoginsAtOnce(t *testing.T) {
 		c.Close()
 	}
 	wg.Wait()
-	eventually(t, "all gone", func() bool { return n.counts().Connections == 0 })
+	testwait.Equal(t, "the number of connections", 0, func() int { return n.counts().Connections })
 }
 
 func TestTokenMode(t *testing.T) {
@@ -239,7 +240,7 @@ func TestResume(t *testing.T) {
 		id := c.ok("robot", "Login", `{"UserId":"alice","PlatId":"1"}`)["session"].(string)
 		c.ok("topic", "Subscribe", `{"topic":"news"}`)
 		c.Close()
-		eventually(t, "gone", func() bool { return subscribers() == 0 })
+		testwait.Equal(t, "the number of subscribers", 0, subscribers)
 		d := n.dial()
 		if d.ok("robot", "Login", `{"UserId":"alice","PlatId":"1","Resume":"`+id+`"}`)["resumed"] != true {
 			t.Error("not resumed")

@@ -14,6 +14,7 @@ import (
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
 	"pushd/internal/push"
+	"pushd/internal/testwait"
 )
 
 // rooms is a setup whose topics that begin with "r" have a history of 1,000
@@ -77,7 +78,7 @@ func TestTopicRecovery(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	a.Close() // breaks, and the session is parked
-	eventually(t, "the broken connection is gone", func() bool { return n.subscribers("r1") == 0 })
+	testwait.Equal(t, "the number of subscribers", 0, func() int { return n.subscribers("r1") })
 	for i := 2; i <= 3; i++ {
 		rep, err := n.push.Push(t.Context(), backend, push.PushRequest{Topics: []string{"r1"}, Message: fmt.Appendf(nil, `{"N":%d}`, i)})
 		if err != nil || rep.Topics[0].Offset != uint64(i) {
