@@ -30,6 +30,8 @@ type Metrics struct {
 	http     *prometheus.HistogramVec
 	requests *requests
 	webhooks webhooks
+
+	eventsDropped *prometheus.CounterVec
 }
 
 // New makes the registry with the Go and process collectors, pushd_build_info,
@@ -61,6 +63,8 @@ func New(loops int) *Metrics {
 		}, []string{"listener", "method", "route", "status"}),
 		requests: newRequests(),
 		webhooks: newWebhooks(),
+
+		eventsDropped: newEventsDropped(),
 	}
 	// A counter that appears with its first fault shows no increase.
 	for _, kind := range []string{"panic", "accept", "epoll_add", "handoff", "workers_full", "delivery_busy"} {
@@ -72,7 +76,7 @@ func New(loops int) *Metrics {
 		buildInfo(),
 		loopCollector{m.loops},
 		m.closed, m.refused, m.faults, m.dropped, m.http, m.requests.vec,
-		m.webhooks.calls, m.webhooks.dropped,
+		m.webhooks.calls, m.webhooks.dropped, m.eventsDropped,
 	)
 	return m
 }
