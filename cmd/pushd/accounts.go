@@ -8,6 +8,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/config"
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 	"pushd/internal/store"
 )
 
@@ -39,10 +40,14 @@ func accountsKey(cfg *config.Config, log *slog.Logger) (string, error) {
 }
 
 // newAccounts makes the account service.
-func newAccounts(cfg *config.Config, db *store.Store, guard *account.Guard, closer delivery.Closer, deleting func(context.Context, string) (func(), error), log *slog.Logger) (*account.Service, error) {
+func newAccounts(
+	cfg *config.Config, db *store.Store, guard *account.Guard, closer delivery.Closer, bus *events.Bus,
+	deleting func(context.Context, string) (func(), error), log *slog.Logger,
+) (*account.Service, error) {
 	options := cfg.AccountOptions()
 	options.Log = log
-	s, err := account.New(account.Ports{Store: db, Guard: guard, Sessions: closer, Deleting: deleting}, options)
+	ports := account.Ports{Store: db, Guard: guard, Sessions: closer, Deleting: deleting, Events: bus}
+	s, err := account.New(ports, options)
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/config"
-	"pushd/internal/gateway"
+	"pushd/internal/events"
 	"pushd/internal/hooks"
 	"pushd/internal/metrics"
 	"pushd/internal/offline"
@@ -22,15 +22,14 @@ import (
 type backendPorts struct {
 	Tokens offline.Tokens // nil: without a store no phone is woken
 	Names  offline.Names  // nil: notifications call users by their ids
-	Send   bot.Send       // how bots answer; required
+	Events *events.Bus    // what hooks and phones are told of; required
 }
 
 // answerThrough is how bots answer: as a backend does that sends in their name.
-// service is asked at each answer, since chat is made after the bots it needs.
-func answerThrough(service func() *chat.Service) bot.Send {
+func answerThrough(service *chat.Service) bot.Send {
 	identity := account.Identity{Key: "$bots", Scopes: account.ScopePush}
 	return func(ctx context.Context, a bot.Answer) error {
-		_, err := service().SendAs(ctx, identity, chat.SendAsRequest{
+		_, err := service.SendAs(ctx, identity, chat.SendAsRequest{
 			From:        a.From,
 			SendRequest: chat.SendRequest{Conv: a.Conv, Body: a.Body, ClientID: a.ClientID},
 		})
@@ -41,22 +40,26 @@ func answerThrough(service func() *chat.Service) bot.Send {
 // backends is everything that calls programs outside: hooks, bots and the
 // gateway for phones.
 type backends struct {
-	Bots    *bot.Bots
-	Offline *offline.Service // nil without a store
+	Directory *bot.Directory
+	Bots      *bot.Bots        // nil before runBots
+	Offline   *offline.Service // nil without a store
 
+	events *events.Bus
 	hooks  *hooks.Hooks    // nil without hooks.url
 	phones *webhook.Client // nil without offline.gateway
 }
 
-// newBackends makes what the configuration names. Nothing is called before
-// Started.
-func newBackends(cfg *config.Config, platforms *account.Platforms, p backendPorts, m *metrics.Metrics, log *slog.Logger) (*backends, error) {
-	b := &backends{}
+// newBackends makes what the configuration names, all but the bots that run: they
+// answer through chat, which asks the directory of bots.
+func newBackends(
+	cfg *config.Config, platforms *account.Platforms, p backendPorts, m *metrics.Metrics, log *slog.Logger,
+) (*backends, error) {
+	b := &backends{events: p.Events}
 	var err error
-	if b.hooks, err = newHooks(cfg, platforms, m, log); err != nil {
+	if b.hooks, err = newHooks(cfg, platforms, p.Events, m, log); err != nil {
 		return nil, err
 	}
-	if b.Bots, err = newBots(cfg, p.Send, m, log); err != nil {
+	if b.Directory, err = newBotDirectory(cfg); err != nil {
 		return nil, err
 	}
 	if p.Tokens == nil {
@@ -73,11 +76,14 @@ func newBackends(cfg *config.Config, platforms *account.Platforms, p backendPort
 		}
 		sink = offline.NewHTTP(b.phones)
 	}
-	b.Offline = offline.New(offline.Ports{Tokens: p.Tokens, Names: p.Names, Gateway: sink}, cfg.OfflineOptions(platforms), m, log)
+	ports := offline.Ports{Tokens: p.Tokens, Names: p.Names, Gateway: sink, Events: p.Events}
+	b.Offline = offline.New(ports, cfg.OfflineOptions(platforms), m, log)
 	return b, nil
 }
 
-func newHooks(cfg *config.Config, platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger) (*hooks.Hooks, error) {
+func newHooks(
+	cfg *config.Config, platforms *account.Platforms, bus *events.Bus, m *metrics.Metrics, log *slog.Logger,
+) (*hooks.Hooks, error) {
 	if cfg.Hooks.URL == "" {
 		return nil, nil
 	}
@@ -85,10 +91,10 @@ func newHooks(cfg *config.Config, platforms *account.Platforms, m *metrics.Metri
 	if err != nil {
 		return nil, err
 	}
-	return hooks.New(platforms, cfg.HooksOptions(secret), m, log)
+	return hooks.New(platforms, bus, cfg.HooksOptions(secret), m, log)
 }
 
-func newBots(cfg *config.Config, send bot.Send, m *metrics.Metrics, log *slog.Logger) (*bot.Bots, error) {
+func newBotDirectory(cfg *config.Config) (*bot.Directory, error) {
 	secrets := make([]webhook.Secret, len(cfg.Bots))
 	for i, b := range cfg.Bots {
 		var err error
@@ -96,7 +102,13 @@ func newBots(cfg *config.Config, send bot.Send, m *metrics.Metrics, log *slog.Lo
 			return nil, err
 		}
 	}
-	return bot.New(send, cfg.BotOptions(secrets), m, log)
+	return bot.NewDirectory(cfg.BotOptions(secrets))
+}
+
+// runBots has the bots hear messages and answer them.
+func (b *backends) runBots(send bot.Send, m *metrics.Metrics, log *slog.Logger) (err error) {
+	b.Bots, err = bot.New(b.Directory, send, b.events, m, log)
+	return err
 }
 
 // webhookSecret reads a secret from where the configuration says.
@@ -112,101 +124,18 @@ func webhookSecret(key string, s config.Secret) (webhook.Secret, error) {
 	return secret, nil
 }
 
-// ChatHooks is what chat asks and tells; nil for nobody.
-func (b *backends) ChatHooks() chat.Hooks {
-	if b.hooks == nil {
-		return nil // a nil *Hooks in the interface would not be nil
-	}
-	return b.hooks
-}
-
-// ChatOffline is who learns of users that a message didn't reach; nil for
-// nobody.
-func (b *backends) ChatOffline() chat.Offline {
-	var all missed
-	if b.hooks != nil {
-		all = append(all, b.hooks)
-	}
-	if b.Offline != nil {
-		all = append(all, b.Offline)
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return all
-}
-
-// missed tells several.
-type missed []chat.Offline
-
-func (all missed) Missed(m chat.Message, users []string) {
-	for _, one := range all {
-		one.Missed(m, users)
-	}
-}
-
-// Lifecycle puts the hooks behind another part of logins, which may be nil: what
-// that refuses, the backend is never asked about. It is nil when there is
-// neither.
-func (b *backends) Lifecycle(first gateway.Lifecycle) gateway.Lifecycle {
-	if b.hooks == nil {
-		return first
-	}
-	return hookedLogins{first, b.hooks}
-}
-
-type hookedLogins struct {
-	first gateway.Lifecycle // may be nil
-	hooks *hooks.Hooks
-}
-
-func (l hookedLogins) Entering(ctx context.Context, id account.Identity) (unread int, err error) {
-	if l.first != nil {
-		if unread, err = l.first.Entering(ctx, id); err != nil {
-			return 0, err
-		}
-	}
-	if err := l.hooks.LoginHook(ctx, id); err != nil {
-		if l.first != nil {
-			l.first.Left(id, "refused")
-		}
-		return 0, err
-	}
-	return unread, nil
-}
-
-func (l hookedLogins) Renewing(ctx context.Context, id account.Identity) (int, error) {
-	if l.first == nil {
-		return 0, nil
-	}
-	return l.first.Renewing(ctx, id)
-}
-
-func (l hookedLogins) Left(id account.Identity, reason string) {
-	if l.first != nil {
-		l.first.Left(id, reason)
-	}
-	l.hooks.Left(id, reason)
-}
-
-// Started is called once the server serves.
-func (b *backends) Started() {
-	if b.hooks != nil {
-		b.hooks.Started()
-	}
-}
-
-// Shutdown is called when every session is over: what waits to be told gets a
-// last try, until ctx is done.
+// Shutdown is called when every session is over. Bots answer what they heard, then
+// events on their way arrive, then phones and the backend get a last try, until ctx is
+// done.
 func (b *backends) Shutdown(ctx context.Context) error {
-	// What bots say is told of too, so they go first; but slow ones must not take all
-	// the time there is.
+	// The backend is told of what the others still do, so it comes last; but slow ones
+	// must not take all the time there is.
 	early, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok {
 		early, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 	}
 	defer cancel()
-	err := b.Bots.Shutdown(early)
+	err := errors.Join(b.Bots.Shutdown(early), b.events.Shutdown(early))
 	if b.Offline != nil {
 		err = errors.Join(err, b.Offline.Shutdown(early))
 	}

@@ -17,6 +17,7 @@ import (
 	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/events"
 	"pushd/internal/metrics"
 	"pushd/internal/offline"
 )
@@ -56,31 +57,21 @@ func (phonebook) PushTokens(_ context.Context, users []string) ([]offline.Token,
 	return []offline.Token{{User: users[0], Device: "d", Provider: "fcm", Platform: "ios", Token: "t"}}, nil
 }
 
-// first is another part of logins.
-type first struct {
-	mu   sync.Mutex
-	said []string
-}
+// services are the accounts and the chat that logins ask.
+type services struct{ asked []string }
 
-func (f *first) say(text string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.said = append(f.said, text)
-}
-
-func (f *first) Entering(_ context.Context, id account.Identity) (int, error) {
-	f.say("entering " + id.User)
+func (s *services) Entered(_ context.Context, id account.Identity) error {
+	s.asked = append(s.asked, "account "+id.User)
 	if id.User == "mallory" {
-		return 0, codec.Errorf(codec.CodeForbidden, "disabled")
+		return codec.Errorf(codec.CodeForbidden, "disabled")
 	}
+	return nil
+}
+
+func (s *services) Unread(_ context.Context, user string) (int, error) {
+	s.asked = append(s.asked, "unread "+user)
 	return 3, nil
 }
-
-func (f *first) Renewing(_ context.Context, id account.Identity) (int, error) {
-	f.say("renewing " + id.User)
-	return 4, nil
-}
-func (f *first) Left(id account.Identity, reason string) { f.say("left " + id.User + " " + reason) }
 
 func TestBackends(t *testing.T) {
 	o := &outside{refuse: true}
@@ -101,16 +92,22 @@ func TestBackends(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := make(chan bot.Answer, 10)
-	b, err := newBackends(cfg, platforms, backendPorts{Tokens: phonebook{}, Send: func(_ context.Context, a bot.Answer) error {
-		said <- a
-		return nil
-	}}, metrics.New(1), slog.New(slog.DiscardHandler))
+	m, log := metrics.New(1), slog.New(slog.DiscardHandler)
+	bus := events.New(m, log)
+	b, err := newBackends(cfg, platforms, backendPorts{Tokens: phonebook{}, Events: bus}, m, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Started()
-	f := &first{}
-	logins := b.Lifecycle(f)
+	if err := b.runBots(func(_ context.Context, a bot.Answer) error {
+		said <- a
+		return nil
+	}, m, log); err != nil {
+		t.Fatal(err)
+	}
+	bus.Start()
+	events.PublisherOf[events.ServerStarted](bus).Publish(events.ServerStarted{})
+	s := &services{}
+	logins := logins{s, s, b.hooks, events.PublisherOf[account.SessionBegan](bus), events.PublisherOf[account.SessionEnded](bus)}
 	ctx := t.Context()
 	if _, err := logins.Entering(ctx, account.Identity{User: "mallory", Platform: 1}); codec.AsError(err) == nil || codec.AsError(err).Msg != "disabled" {
 		t.Error(err)
@@ -125,18 +122,19 @@ func TestBackends(t *testing.T) {
 	if unread, err := logins.Entering(ctx, alice); err != nil || unread != 3 {
 		t.Error(unread, err)
 	}
-	if unread, err := logins.Renewing(ctx, alice); err != nil || unread != 4 {
+	if unread, err := logins.Renewing(ctx, alice); err != nil || unread != 3 {
 		t.Error(unread, err)
 	}
 	logins.Left(alice, "peer_gone")
-	if got, want := strings.Join(f.said, ", "), "entering mallory, entering eve, left eve refused, entering alice, renewing alice, left alice peer_gone"; got != want {
+	if got, want := strings.Join(s.asked, ", "), "account mallory, account eve, unread eve, account alice, unread alice, account alice, unread alice"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	m := chat.Message{ID: "m1", Conv: "s:alice:bob", From: "alice", Body: chat.Body{Type: "text", Text: "hi"}}
-	b.ChatHooks().AfterSend(m)
-	b.ChatOffline().Missed(m, []string{"bob"})
-	b.Bots.Said(m, "weather")
-	b.Bots.Said(m, "echo")
+	sent := events.PublisherOf[chat.MessageSent](bus)
+	for _, to := range []string{"bob", "bot:weather", "bot:echo"} {
+		sent.Publish(chat.MessageSent{Message: chat.Message{ID: "m1", Conv: chat.SingleKey("alice", to), From: "alice", Body: chat.Body{Type: "text", Text: "hi"}}})
+	}
+	missed := chat.Message{ID: "m1", Conv: "s:alice:bob", From: "alice", Body: chat.Body{Type: "text", Text: "hi"}}
+	events.PublisherOf[chat.MessageMissed](bus).Publish(chat.MessageMissed{Message: missed, Users: []string{"bob"}})
 	if err := b.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
@@ -167,14 +165,18 @@ func TestNoBackends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := newBackends(cfg, nil, backendPorts{}, metrics.New(1), slog.New(slog.DiscardHandler))
+	m, log := metrics.New(1), slog.New(slog.DiscardHandler)
+	bus := events.New(m, log)
+	b, err := newBackends(cfg, nil, backendPorts{Events: bus}, m, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.ChatHooks() != nil || b.ChatOffline() != nil || b.Lifecycle(nil) != nil || b.Offline != nil {
+	if b.hooks != nil || b.Offline != nil || len(bus.Subscriptions()) != 0 {
 		t.Error("something is there that nobody asked for")
 	}
-	b.Started()
+	if err := b.runBots(nil, m, log); err != nil {
+		t.Fatal(err)
+	}
 	if err := b.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -184,7 +186,8 @@ func TestNoBackends(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newBackends(cfg, nil, backendPorts{Tokens: phonebook{}}, metrics.New(1), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), key) {
+		m := metrics.New(1)
+		if _, err := newBackends(cfg, nil, backendPorts{Tokens: phonebook{}, Events: events.New(m, log)}, m, log); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
@@ -192,9 +195,7 @@ func TestNoBackends(t *testing.T) {
 
 // TestBotsAnswerThroughChat is the way of an answer into its conversation.
 func TestBotsAnswerThroughChat(t *testing.T) {
-	var service *chat.Service
-	send := answerThrough(func() *chat.Service { return service })
-	service = chat.New(chat.Ports{}, chat.Options{})
+	send := answerThrough(chat.New(chat.Ports{}, chat.Options{}))
 	err := send(t.Context(), bot.Answer{From: "bot:echo", Conv: "nonsense", Body: chat.Body{Type: "text", Text: "x"}})
 	if e := codec.AsError(err); e == nil || e.Code != codec.CodeMalformed && e.Code != codec.CodeNotFound {
 		t.Errorf("got %v", err)

@@ -16,6 +16,7 @@ import (
 	"pushd/internal/api/console"
 	"pushd/internal/chat"
 	"pushd/internal/config"
+	"pushd/internal/events"
 	"pushd/internal/gateway"
 	"pushd/internal/members"
 	"pushd/internal/metrics"
@@ -39,6 +40,7 @@ type server struct {
 	cfg      *config.Config
 	log      *slog.Logger
 	metrics  *metrics.Metrics
+	events   *events.Bus
 	node     *node.Node
 	gateway  *gateway.Gateway
 	push     *push.Service
@@ -102,6 +104,7 @@ func newServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*serv
 		return nil, err
 	}
 	s.metrics = metrics.New(options.Poller.Loops)
+	s.events = events.New(s.metrics, log)
 	s.handoff = api.NewHandoff(&net.TCPAddr{}, handoffQueue)
 	options.Poller.Handoff = s.handoff.Push
 	db, err := openStore(ctx, cfg, log)
@@ -176,7 +179,7 @@ func (s *server) memberSource(db *store.Store, options *node.Options) *push.Memo
 func (s *server) assembleDoors(verifier *account.Verifier, apiKeys *account.APIKeys, platforms *account.Platforms) (err error) {
 	cfg, log := s.cfg, s.log
 	tokens, users := s.verifiers(verifier)
-	s.gateway = gateway.New(s.node, tokens, platforms, s.stored.socket(s.push), s.metrics, log, cfg.GatewayOptions(), modules()...)
+	s.gateway = gateway.New(s.node, tokens, platforms, s.stored.socket(s.push, s.events), s.metrics, log, cfg.GatewayOptions(), modules()...)
 	build := readBuild()
 	s.admin = api.NewAdmin(s.push, apiKeys, s.metrics, api.AdminOptions{
 		Ready:       s.ready,
@@ -227,6 +230,7 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin-listen: %w", err)
 	}
+	s.events.Start()
 	s.serve("admin", func() error { return s.admin.Serve(admin) })
 	s.serve("public", func() error { return s.public.Serve(s.handoff) })
 	s.push.Start()
@@ -245,7 +249,7 @@ func (s *server) start(ctx context.Context) error {
 	}
 	s.started.Store(true)
 	s.serving.Store(true)
-	s.stored.started()
+	events.PublisherOf[events.ServerStarted](s.events).Publish(events.ServerStarted{})
 	s.log.Info("ready",
 		slog.String("listen", s.node.Addr().String()), slog.String("path", s.cfg.Path),
 		slog.String("admin", admin.Addr().String()),
@@ -299,7 +303,7 @@ func (s *server) stop() error {
 	)
 	s.cancel()
 	s.tasks.Wait()
-	err = errors.Join(err, s.stored.close(ctx))
+	err = errors.Join(err, s.stored.close(ctx, s.events))
 	s.log.Info("stopped", slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	return err
 }

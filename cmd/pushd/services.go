@@ -11,7 +11,9 @@ import (
 	"pushd/internal/api"
 	"pushd/internal/chat"
 	"pushd/internal/config"
+	"pushd/internal/events"
 	"pushd/internal/gateway"
+	"pushd/internal/hooks"
 	"pushd/internal/push"
 	"pushd/internal/store"
 )
@@ -45,17 +47,24 @@ func newStored(ctx context.Context, cfg *config.Config, db *store.Store, platfor
 	if k.files, err = newFiles(ctx, cfg, db, srv.log); err != nil {
 		return nil, err
 	}
-	ports := backendPorts{Tokens: db, Names: db, Send: answerThrough(func() *chat.Service { return k.chat })}
+	ports := backendPorts{Tokens: db, Names: db, Events: srv.events}
 	if k.backends, err = newBackends(cfg, platforms, ports, srv.metrics, srv.log); err != nil {
 		return nil, err
 	}
 	options := cfg.ChatOptions()
 	options.Log = srv.log
-	k.chat = chat.New(chat.Ports{
+	p := chat.Ports{
 		Store: db, Deliverer: srv.node, Members: srv.members, Presence: srv.node, Files: k.attached(),
-		Hooks: k.backends.ChatHooks(), Offline: k.backends.ChatOffline(), Bots: k.backends.Bots,
-	}, options)
-	if k.accounts, err = newAccounts(cfg, db, srv.guard, srv.node, k.chat.Deleting, srv.log); err != nil {
+		Bots: k.backends.Directory, Events: srv.events,
+	}
+	if k.backends.hooks != nil { // a nil *Hooks in the interface would not be nil
+		p.Hooks = k.backends.hooks
+	}
+	k.chat = chat.New(p, options)
+	if err = k.backends.runBots(answerThrough(k.chat), srv.metrics, srv.log); err != nil {
+		return nil, err
+	}
+	if k.accounts, err = newAccounts(cfg, db, srv.guard, srv.node, srv.events, k.chat.Deleting, srv.log); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -70,7 +79,7 @@ func (k *stored) attached() chat.Files {
 }
 
 // socket is what clients reach over the WebSocket.
-func (k *stored) socket(p *push.Service) gateway.Services {
+func (k *stored) socket(p *push.Service, bus *events.Bus) gateway.Services {
 	s := gateway.Services{Push: p}
 	if k == nil {
 		return s
@@ -79,7 +88,10 @@ func (k *stored) socket(p *push.Service) gateway.Services {
 	if k.files != nil {
 		s.Files = k.files.Service
 	}
-	s.Lifecycle = k.backends.Lifecycle(logins{k.accounts, k.chat})
+	s.Lifecycle = logins{
+		k.accounts, k.chat, k.backends.hooks,
+		events.PublisherOf[account.SessionBegan](bus), events.PublisherOf[account.SessionEnded](bus),
+	}
 	return s
 }
 
@@ -96,24 +108,44 @@ func (k *stored) http() api.Services {
 	return s
 }
 
-// logins lets users with an account in and tells them what waits for them.
+// logins lets users in who have an account, if the backend agrees, and tells them
+// what waits for them. The backend is not asked about users that the account refuses.
 type logins struct {
-	accounts *account.Service
-	chat     *chat.Service
+	accounts interface {
+		Entered(ctx context.Context, id account.Identity) error
+	}
+	chat interface {
+		Unread(ctx context.Context, user string) (int, error)
+	}
+	hooks *hooks.Hooks // nil without hooks.url
+
+	began events.Publisher[account.SessionBegan]
+	ended events.Publisher[account.SessionEnded]
 }
 
 func (l logins) Entering(ctx context.Context, id account.Identity) (unread int, err error) {
+	if unread, err = l.Renewing(ctx, id); err != nil {
+		return 0, err
+	}
+	if l.hooks != nil {
+		if err := l.hooks.BeforeLogin(ctx, id); err != nil {
+			return 0, err
+		}
+	}
+	l.began.Publish(account.SessionBegan{Identity: id})
+	return unread, nil
+}
+
+func (l logins) Renewing(ctx context.Context, id account.Identity) (unread int, err error) {
 	if err := l.accounts.Entered(ctx, id); err != nil {
 		return 0, err
 	}
 	return l.chat.Unread(ctx, id.User)
 }
 
-func (l logins) Renewing(ctx context.Context, id account.Identity) (int, error) {
-	return l.Entering(ctx, id)
+func (l logins) Left(id account.Identity, reason string) {
+	l.ended.Publish(account.SessionEnded{Identity: id, Reason: reason})
 }
-
-func (l logins) Left(id account.Identity, _ string) { l.accounts.Left(id) }
 
 // run keeps house beside the doors until background ends. What was revoked is
 // known before anybody can come.
@@ -126,9 +158,6 @@ func (k *stored) run(ctx, background context.Context, tasks *sync.WaitGroup, log
 	}
 	tasks.Go(func() { k.accounts.Run(background) })
 	tasks.Go(func() { k.chat.RunExpiry(background) })
-	if k.backends.ChatOffline() != nil {
-		tasks.Go(func() { k.chat.RunMissed(background) })
-	}
 	if k.files != nil {
 		k.files.look(ctx, log)
 		tasks.Go(func() { k.files.Run(background) })
@@ -136,18 +165,11 @@ func (k *stored) run(ctx, background context.Context, tasks *sync.WaitGroup, log
 	return nil
 }
 
-// started is called once the server serves.
-func (k *stored) started() {
-	if k != nil {
-		k.backends.Started()
-	}
-}
-
 // close ends it all; nobody may use it any more. ctx bounds what backends get
 // to be told what waits for them.
-func (k *stored) close(ctx context.Context) error {
+func (k *stored) close(ctx context.Context, bus *events.Bus) error {
 	if k == nil {
-		return nil
+		return bus.Shutdown(ctx)
 	}
 	var err error
 	if k.backends != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pushd/internal/account"
+	"pushd/internal/events"
 	"pushd/internal/store/storetest"
 	"pushd/internal/testwait"
 )
@@ -130,8 +131,9 @@ func TestLastSeen(t *testing.T) {
 		n.Run(ctx)
 	}()
 	c.add(time.Minute)
-	n.Left(account.Identity{User: "alice"})
-	n.Left(account.Identity{User: "nobody"})
+	ended := events.PublisherOf[account.SessionEnded](n.bus)
+	ended.Publish(account.SessionEnded{Identity: account.Identity{User: "alice"}})
+	ended.Publish(account.SessionEnded{Identity: account.Identity{User: "nobody"}})
 	cancel()
 	<-done
 	if u, err := db.User(t.Context(), "alice"); err != nil || u.LastSeen != c.now().UnixMilli() {

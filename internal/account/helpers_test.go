@@ -15,6 +15,8 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
+	"pushd/internal/events"
+	"pushd/internal/metrics"
 	"pushd/internal/store/storetest"
 )
 
@@ -110,6 +112,7 @@ type node struct {
 	store    account.Store
 	guard    *account.Guard
 	sessions *sessions
+	bus      *events.Bus
 	clock    *clock
 }
 
@@ -129,12 +132,12 @@ func join(t *testing.T, store account.Store, c *clock, o account.Options) *node 
 	check(err)
 	guard, err := account.NewGuard(ownKey, outside, c.now)
 	check(err)
-	n := &node{t: t, store: store, guard: guard, sessions: &sessions{}, clock: c}
+	n := &node{t: t, store: store, guard: guard, sessions: &sessions{}, bus: events.New(metrics.New(1), nil), clock: c}
 	if o.Hash == (account.HashOptions{}) {
 		o.Hash = cheap
 	}
 	o.Clock = c.now
-	n.Service, err = account.New(account.Ports{Store: store, Guard: guard, Sessions: n.sessions}, o)
+	n.Service, err = account.New(account.Ports{Store: store, Guard: guard, Sessions: n.sessions, Events: n.bus}, o)
 	check(err)
 	return n
 }

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 )
 
 // endGrants ends log-ins: their refresh tokens, their access tokens and their
@@ -174,6 +176,14 @@ func (s *Service) clean(ctx context.Context) {
 // when they were last seen is only shown to people.
 const maxSeen = 10_000
 
+// subscribe has it noted when a session ends.
+func (s *Service) subscribe(bus *events.Bus) {
+	self := bus.Inline("account", events.Limit{
+		Bound: fmt.Sprintf("%d users not written yet", maxSeen), AtBound: "last_seen stays as it was",
+	})
+	events.On(self, func(e SessionEnded) { s.seen.note(e.Identity.User, s.now()) })
+}
+
 // lastSeen is when users were last seen, as far as it is not stored yet.
 type lastSeen struct {
 	mu    sync.Mutex
@@ -200,6 +210,3 @@ func (s *Service) writeSeen(ctx context.Context) {
 		s.log.Warn("the database doesn't take when users were last seen; these times are lost", slog.Any("error", err))
 	}
 }
-
-// Left notes when a user was last seen. It doesn't block.
-func (s *Service) Left(id Identity) { s.seen.note(id.User, s.now()) }

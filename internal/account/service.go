@@ -11,6 +11,7 @@ import (
 
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 )
 
 // Ports are what the service needs.
@@ -22,6 +23,7 @@ type Ports struct {
 	// done: whoever remembers the user has to forget, since the id may be another's
 	// next. May be nil.
 	Deleting func(ctx context.Context, user string) (deleted func(), err error)
+	Events   *events.Bus // brings SessionEnded; without it users are seen only when they get tokens
 }
 
 // Options are the service's knobs; zero values are the defaults that WithDefaults
@@ -100,13 +102,17 @@ func New(p Ports, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{
+	s := &Service{
 		store: p.Store, guard: p.Guard, sessions: p.Sessions, deleting: p.Deleting, opts: o, log: o.Log,
 		hasher: hasher, lockout: newLockout(o.Lockout, o.Clock),
 		admission: newAdmission(p.Store, o.KnownUsers, o.Clock),
 		seen:      lastSeen{users: map[string]int64{}},
 		ids:       ulid.Monotonic(rand.Reader, 0),
-	}, nil
+	}
+	if p.Events != nil {
+		s.subscribe(p.Events)
+	}
+	return s, nil
 }
 
 // now is Unix milliseconds.

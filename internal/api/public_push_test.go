@@ -10,6 +10,7 @@ import (
 	"pushd/internal/api"
 	"pushd/internal/bot"
 	"pushd/internal/codec"
+	"pushd/internal/events"
 	"pushd/internal/metrics"
 	"pushd/internal/offline"
 	"pushd/internal/store/storetest"
@@ -31,11 +32,17 @@ func TestPushTokensAndBots(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := storetest.Open(t, storetest.SQLite)
-	bots, err := bot.New(func(context.Context, bot.Answer) error { return nil }, bot.Options{}, metrics.New(1), nil)
+	m := metrics.New(1)
+	bus := events.New(m, nil)
+	directory, err := bot.NewDirectory(bot.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	phones := offline.New(offline.Ports{Tokens: db}, offline.Options{Platforms: platforms}, metrics.New(1), nil)
+	bots, err := bot.New(directory, func(context.Context, bot.Answer) error { return nil }, bus, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	phones := offline.New(offline.Ports{Tokens: db, Events: bus}, offline.Options{Platforms: platforms}, m, nil)
 	addr, client := newPublic(t, api.PublicOptions{Users: anyUser{}, Services: api.Services{Offline: phones, Bots: bots}})
 	const path = "/api/v1/push-tokens"
 	for _, c := range []struct {

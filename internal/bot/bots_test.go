@@ -23,6 +23,7 @@ import (
 	"pushd/internal/bot"
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/events"
 	"pushd/internal/metrics"
 	"pushd/internal/testwait"
 	"pushd/internal/webhook"
@@ -57,10 +58,27 @@ func (r *room) all() []bot.Answer {
 	return slices.Clone(r.answers)
 }
 
-func newBots(t *testing.T, r *room, o bot.Options) (*bot.Bots, *metrics.Metrics) {
+// service is the bots with the bus that they listen to.
+type service struct {
+	*bot.Bots
+	bus *events.Bus
+}
+
+// say publishes a message from its sender to a bot.
+func (s service) say(m chat.Message, name string) {
+	m.Conv = chat.SingleKey(m.From, bot.Prefix+name)
+	events.PublisherOf[chat.MessageSent](s.bus).Publish(chat.MessageSent{Message: m})
+}
+
+func newBots(t *testing.T, r *room, o bot.Options) (service, *metrics.Metrics) {
 	t.Helper()
 	m := metrics.New(1)
-	b, err := bot.New(r.send, o, m, nil)
+	d, err := bot.NewDirectory(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus := events.New(m, nil)
+	b, err := bot.New(d, r.send, bus, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +87,7 @@ func newBots(t *testing.T, r *room, o bot.Options) (*bot.Bots, *metrics.Metrics)
 		cancel()
 		_ = b.Shutdown(ctx) // cut short: the test is over
 	})
-	return b, m
+	return service{b, bus}, m
 }
 
 // remote is a bot on loopback.
@@ -85,29 +103,29 @@ func remote(t *testing.T, name string, handle http.HandlerFunc) bot.Remote {
 }
 
 func said(id, text string) chat.Message {
-	return chat.Message{ID: id, Conv: "s:alice:bot%3Ax", From: "alice", Body: chat.Body{Type: "text", Text: text}, ClientID: "c"}
+	return chat.Message{ID: id, From: "alice", Body: chat.Body{Type: "text", Text: text}, ClientID: "c"}
 }
 
 func TestEcho(t *testing.T) {
 	r := &room{}
 	b, _ := newBots(t, r, bot.Options{})
 	for i := range 20 {
-		b.Said(said(fmt.Sprint("m", i), fmt.Sprint(i)), "echo")
+		b.say(said(fmt.Sprint("m", i), fmt.Sprint(i)), "echo")
 	}
-	picture := chat.Message{ID: "p", Conv: "g:1", From: "alice", Body: chat.Body{Type: "img", URL: "https://x/y"}}
-	b.Said(picture, "echo")
+	picture := chat.Message{ID: "p", From: "bob", Body: chat.Body{Type: "img", URL: "https://x/y"}}
+	b.say(picture, "echo")
 	if err := b.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
 	for _, a := range r.all() {
-		if a.Conv == "g:1" {
+		if a.Conv == "s:bob:bot%3Aecho" {
 			if a.Body.URL != "https://x/y" || a.ClientID != "p-0" {
 				t.Errorf("%+v", a)
 			}
 			continue
 		}
-		if a.From != "bot:echo" || a.Conv != "s:alice:bot%3Ax" || a.Body.Text != fmt.Sprint(n) {
+		if a.From != "bot:echo" || a.Conv != "s:alice:bot%3Aecho" || a.Body.Text != fmt.Sprint(n) {
 			t.Errorf("answer %d: %+v", n, a)
 		}
 		n++
@@ -122,13 +140,14 @@ func TestBotsHearNoBotsAndNoNotices(t *testing.T) {
 	b, _ := newBots(t, r, bot.Options{})
 	m := said("m", "hi")
 	m.From = "bot:help"
-	b.Said(m, "echo")
+	b.say(m, "echo")
 	for _, kind := range []string{chat.TypeNotice, chat.TypeRecalled, chat.TypeGone} {
 		m := said("m", "")
 		m.Type = kind
-		b.Said(m, "echo")
+		b.say(m, "echo")
 	}
-	b.Said(said("m", "hi"), "nobody")
+	b.say(said("m", "hi"), "nobody")
+	events.PublisherOf[chat.MessageSent](b.bus).Publish(chat.MessageSent{Message: chat.Message{Conv: "g:1", From: "alice", Body: chat.Body{Type: "text"}}})
 	if err := b.Shutdown(t.Context()); err != nil || len(r.all()) != 0 {
 		t.Errorf("%+v, %v", r.all(), err)
 	}
@@ -140,7 +159,7 @@ func TestBotsHearNoBotsAndNoNotices(t *testing.T) {
 func TestHelpAndList(t *testing.T) {
 	r := &room{}
 	b, _ := newBots(t, r, bot.Options{Remotes: []bot.Remote{remote(t, "weather", nil)}})
-	b.Said(said("m", "?"), "help")
+	b.say(said("m", "?"), "help")
 	list, err := b.List(t.Context(), account.Identity{User: "alice"}, bot.ListRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +211,7 @@ func TestRemote(t *testing.T) {
 	})
 	r := &room{}
 	b, _ := newBots(t, r, bot.Options{Node: "n1", Remotes: []bot.Remote{bot1}})
-	b.Said(said("m1", "Rome"), "weather")
+	b.say(said("m1", "Rome"), "weather")
 	testwait.Until(t, "two answers", r.all, func(all []bot.Answer) bool { return len(all) == 2 })
 	got := r.all()
 	if got[0].Body.Text != "sunny in Rome" || got[1].Body.URL != "https://x/sun.png" || got[0].ClientID != "m1-0" || got[1].ClientID != "m1-1" || got[0].From != "bot:weather" {
@@ -218,7 +237,7 @@ func TestRemoteReplies(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := &room{}
 			b, m := newBots(t, r, bot.Options{Remotes: []bot.Remote{remote(t, "x", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, c.text) })}})
-			b.Said(said("m", "?"), "x")
+			b.say(said("m", "?"), "x")
 			if err := b.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -257,7 +276,7 @@ func TestRemoteIsTriedAgain(t *testing.T) {
 		return nil
 	}}
 	b, _ := newBots(t, r, bot.Options{Remotes: []bot.Remote{flaky}})
-	b.Said(said("m", "?"), "x")
+	b.say(said("m", "?"), "x")
 	testwait.Until(t, "two answers", r.all, func(all []bot.Answer) bool { return len(all) == 2 })
 	if got := r.all(); got[0].Body.Text != "1" || got[1].Body.Text != "2" || asked.Load() != 2 {
 		t.Errorf("%+v, asked %d times", got, asked.Load())
@@ -273,9 +292,9 @@ func TestSlowBotHoldsUpNobody(t *testing.T) {
 	b, _ := newBots(t, r, bot.Options{Workers: 2, Queue: 5, Remotes: []bot.Remote{remote(t, "slow", func(http.ResponseWriter, *http.Request) { <-hold })}})
 	defer close(hold)
 	for i := range 10 { // more than its queue takes
-		b.Said(said(fmt.Sprint(i), "?"), "slow")
+		b.say(said(fmt.Sprint(i), "?"), "slow")
 	}
-	b.Said(said("m", "hi"), "echo")
+	b.say(said("m", "hi"), "echo")
 	testwait.Until(t, "one answer", r.all, func(all []bot.Answer) bool { return len(all) == 1 })
 }
 
@@ -290,7 +309,12 @@ func TestOptions(t *testing.T) {
 		"twice":     {good, good},
 		"a builtin": {{Name: "echo", URL: "https://x"}},
 	} {
-		if _, err := bot.New(nil, bot.Options{Remotes: remotes}, metrics.New(1), nil); err == nil {
+		d, err := bot.NewDirectory(bot.Options{Remotes: remotes})
+		if err == nil {
+			m := metrics.New(1)
+			_, err = bot.New(d, nil, events.New(m, nil), m, nil)
+		}
+		if err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
@@ -309,7 +333,7 @@ func TestPanicInSend(t *testing.T) {
 	}}
 	b, _ := newBots(t, r, bot.Options{})
 	for i := range 3 {
-		b.Said(said(fmt.Sprint(i), "hi"), "echo")
+		b.say(said(fmt.Sprint(i), "hi"), "echo")
 	}
 	if err := b.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

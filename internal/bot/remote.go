@@ -36,10 +36,7 @@ type reply struct {
 }
 
 // remote makes a bot of a webhook.
-func (b *Bots) remote(r Remote, o Options, m *metrics.Metrics) (*one, error) {
-	if err := ValidName(r.Name); err != nil {
-		return nil, fmt.Errorf("bot %q: %w", r.Name, err)
-	}
+func (b *Bots) remote(r Remote, o Options, m *metrics.Metrics) (*listener, error) {
 	if r.Timeout <= 0 {
 		r.Timeout = 10 * time.Second
 	}
@@ -50,12 +47,14 @@ func (b *Bots) remote(r Remote, o Options, m *metrics.Metrics) (*one, error) {
 		return nil, err
 	}
 	user := Prefix + r.Name
-	return &one{
-		info:   Info{Name: r.Name, About: r.About, Commands: r.Commands},
+	return &listener{
+		name:   r.Name,
 		client: client,
 		think: func(ctx context.Context, m chat.Message) ([]chat.Body, error) {
 			id := m.ID + "-" + r.Name // a mention may reach several bots
-			body, err := json.Marshal(said{Type: EventMessage, ID: id, Time: time.Now().UnixMilli(), Node: b.node, Data: saidData{user, m}})
+			body, err := json.Marshal(said{
+				Type: EventMessage, ID: id, Time: time.Now().UnixMilli(), Node: b.node, Data: saidData{user, m},
+			})
 			if err != nil {
 				return nil, errors.New("a message can't be encoded")
 			}

@@ -25,7 +25,7 @@ func messageFrame(m Message) (codec.Frame, error) {
 // conversation, except one. What can't be delivered now is there for Sync, so an
 // error is for the log alone.
 func (s *Service) spread(ctx context.Context, m Message, except string) {
-	s.after(m)
+	s.events.sent.Publish(MessageSent{m})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 	defer cancel()
 	f, err := messageFrame(m)
@@ -43,7 +43,6 @@ func (s *Service) spread(ctx context.Context, m Message, except string) {
 	case KindNotice:
 		err = s.spreadTo(ctx, m, a, f)
 	case KindGroup:
-		s.wake(m, a)
 		err = s.deliverTo(ctx, m.Conv, delivery.Target{Groups: []string{a}, Except: except}, f)
 	case KindBroadcast:
 		err = s.deliverTo(ctx, m.Conv, delivery.Target{Everyone: true}, f)
@@ -61,11 +60,7 @@ func (s *Service) deliverTo(ctx context.Context, conv string, to delivery.Target
 }
 
 func (s *Service) spreadSingle(ctx context.Context, m Message, peer, except string, f codec.Frame) error {
-	if name, ok := strings.CutPrefix(peer, botPrefix); ok {
-		// Bots don't answer bots, or two of them would never stop.
-		if s.bots != nil && !strings.HasPrefix(m.From, botPrefix) {
-			s.bots.Said(m, name)
-		}
+	if strings.HasPrefix(peer, botPrefix) { // which has no session, and hears MessageSent
 		return s.deliverTo(ctx, m.Conv, delivery.Target{Users: []string{m.From}, Except: except}, f)
 	}
 	return errors.Join(
@@ -77,8 +72,8 @@ func (s *Service) spreadSingle(ctx context.Context, m Message, peer, except stri
 // spreadTo delivers to one user, who is not the sender.
 func (s *Service) spreadTo(ctx context.Context, m Message, user string, f codec.Frame) error {
 	away, err := s.toOne(ctx, m, user, f)
-	if away && s.offline != nil {
-		s.offline.Missed(m, []string{user})
+	if away {
+		s.events.missed.Publish(MessageMissed{m, []string{user}})
 	}
 	return err
 }

@@ -23,6 +23,5 @@ func Alone(n, read uint64) []uint64 {
 // Expire is one turn of RunExpiry.
 func (s *Service) Expire(ctx context.Context) { s.expire(ctx) }
 
-// MissedQueue is how many messages of groups wait for their offline members to be
-// told.
+// MissedQueue is how many messages to groups wait for it to be found out who is away.
 const MissedQueue = missedQueue

@@ -77,7 +77,9 @@ func (s *Service) createGroup(ctx context.Context, a actor, g GroupInfo, members
 		users = append(users, g.Owner)
 	}
 	slices.Sort(users)
-	s.tellJoined(ctx, a, g, slices.Compact(users))
+	users = slices.Compact(users)
+	s.events.membersChanged(a.changes(g.ID), users, nil)
+	s.tellJoined(ctx, a, g, users)
 	return g, nil
 }
 
@@ -227,7 +229,9 @@ func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.changeMembers(g.ID, func() (delivery.MemberChange, error) { return s.store.DismissGroup(ctx, g.ID) })
+	event := by.changes(g.ID)
+	event.Dismissed = true
+	c, err := s.changeMembers(event, func() (delivery.MemberChange, error) { return s.store.DismissGroup(ctx, g.ID) })
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (g *PushGroups) SetGroup(ctx context.Context, group string, users []string)
 	if err != nil {
 		return err
 	}
-	c, err := s.changeMembers(group, func() (delivery.MemberChange, error) {
+	c, err := s.changeMembers(backend.changes(group), func() (delivery.MemberChange, error) {
 		return s.store.SetMembers(ctx, group, users, s.now())
 	})
 	if err != nil {

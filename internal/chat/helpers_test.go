@@ -18,7 +18,9 @@ import (
 	"pushd/internal/chat/chattest"
 	"pushd/internal/codec"
 	"pushd/internal/delivery/delivertest"
+	"pushd/internal/events"
 	"pushd/internal/members"
+	"pushd/internal/metrics"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,12 +32,13 @@ type world struct {
 	store  *chattest.Store
 	groups *members.Cache
 	node   *delivertest.Node
+	bus    *events.Bus
 	log    bytes.Buffer
 	clock  time.Time
 
 	mu     sync.Mutex
 	missed []string // "user seq"
-	hooks  []string // what the hooks were told
+	hooks  []string // what hooks were asked, and what was sent
 	before func(*chat.Draft) error
 	said   []string // "bot text"
 }
@@ -53,34 +56,29 @@ func (h hooks) BeforeSend(_ context.Context, d *chat.Draft) error {
 	return nil
 }
 
-// AfterSend implements chat.Hooks.
-func (h hooks) AfterSend(m chat.Message) {
-	h.w.mu.Lock()
-	defer h.w.mu.Unlock()
-	h.w.hooks = append(h.w.hooks, "after "+m.Text)
-}
-
-type offline struct{ w *world }
-
-// Missed implements chat.Offline.
-func (o offline) Missed(m chat.Message, users []string) {
-	o.w.mu.Lock()
-	defer o.w.mu.Unlock()
-	for _, u := range users {
-		o.w.missed = append(o.w.missed, u+" "+m.Text)
-	}
-}
-
-type bots struct{ w *world }
+type bots struct{}
 
 // Known implements chat.Bots.
 func (bots) Known(name string) bool { return name == "echo" || name == "other" }
 
-// Said implements chat.Bots.
-func (b bots) Said(m chat.Message, name string) {
-	b.w.mu.Lock()
-	defer b.w.mu.Unlock()
-	b.w.said = append(b.w.said, name+" "+m.Text)
+// listen subscribes to what the service publishes.
+func (w *world) listen() {
+	s := w.bus.Inline("test", events.Limit{})
+	events.On(s, func(e chat.MessageSent) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.hooks = append(w.hooks, "after "+e.Message.Text)
+		if bot, ok := e.Bot(); ok {
+			w.said = append(w.said, bot+" "+e.Message.Text)
+		}
+	})
+	events.On(s, func(e chat.MessageMissed) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, u := range e.Users {
+			w.missed = append(w.missed, u+" "+e.Message.Text)
+		}
+	})
 }
 
 // taken empties one of the lists above.
@@ -103,7 +101,12 @@ func newWorld(t *testing.T, o chat.Options) *world {
 	}
 	o.Clock = func() time.Time { return w.clock }
 	o.Log = slog.New(slog.NewTextHandler(&w.log, nil))
-	w.Service = chat.New(chat.Ports{Store: w.store, Deliverer: w.node, Members: w.groups, Presence: w.node, Hooks: hooks{w}, Offline: offline{w}, Bots: bots{w}}, o)
+	w.bus = events.New(metrics.New(1), o.Log)
+	w.listen()
+	w.Service = chat.New(chat.Ports{
+		Store: w.store, Deliverer: w.node, Members: w.groups, Presence: w.node,
+		Hooks: hooks{w}, Bots: bots{}, Events: w.bus,
+	}, o)
 	return w
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/events"
+	"pushd/internal/metrics"
 )
 
 func seqs(list []chat.Message) string {
@@ -240,12 +242,7 @@ func TestMissed(t *testing.T) {
 			t.Errorf("missed %q before anybody looked", got)
 		}
 		asked = 0
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			w.RunMissed(ctx)
-		}()
+		w.bus.Start()
 		synctest.Wait()
 		got := strings.Split(w.taken(&w.missed), ", ")
 		want := map[string]bool{"eve one": true, "fay one": true, "fay two": true}
@@ -257,24 +254,48 @@ func TestMissed(t *testing.T) {
 		if len(got) != len(want) || asked != 2 {
 			t.Errorf("missed %q, members read %d times", got, asked)
 		}
-		cancel()
-		<-done
+		if err := w.bus.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
 
 		// Nobody waits when too many wait already; it is counted.
+		w = newWorld(t, chat.Options{})
+		w.group("team", "alice", "bob")
 		for range chat.MissedQueue + 7 {
 			w.say("alice", "group:team", "x")
 		}
-		ctx, cancel = context.WithCancel(t.Context())
-		done = make(chan struct{})
-		go func() {
-			defer close(done)
-			w.RunMissed(ctx)
-		}()
+		w.bus.Start()
 		synctest.Wait()
-		cancel()
-		<-done
-		if !strings.Contains(w.log.String(), "messages=7") {
+		if err := w.bus.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(w.log.String(), "subscriber=chat-missed dropped=7") {
 			t.Errorf("log: %.500s", w.log.String())
+		}
+	})
+}
+
+// TestNobodyIsLookedForInVain: without a subscriber to MessageMissed nobody reads the
+// members of a group.
+func TestNobodyIsLookedForInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, bus := newWorld(t, chat.Options{}), events.New(metrics.New(1), nil)
+		ports := chat.Ports{Store: w.store, Deliverer: w.node, Members: w.groups, Presence: w.node, Events: bus}
+		s := chat.New(ports, chat.Options{})
+		w.group("team", "alice", "bob", "eve")
+		ok(s.Send(t.Context(), as("alice"), text("group:team", "one")))(t)
+		asked := 0
+		w.store.Fail = func(op string) error {
+			if op == "MemberIDs" {
+				asked++
+			}
+			return nil
+		}
+		bus.Start()
+		ok(s.Send(t.Context(), as("alice"), text("group:team", "two")))(t)
+		synctest.Wait()
+		if err := bus.Shutdown(t.Context()); err != nil || asked != 0 {
+			t.Errorf("members read %d times; %v", asked, err)
 		}
 	})
 }

@@ -13,7 +13,9 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/chat"
 	"pushd/internal/delivery/delivertest"
+	"pushd/internal/events"
 	"pushd/internal/members"
+	"pushd/internal/metrics"
 	"pushd/internal/store"
 	"pushd/internal/store/storetest"
 )
@@ -25,6 +27,7 @@ type people struct {
 	store  *store.Store
 	node   *delivertest.Node
 	groups *members.Cache
+	bus    *events.Bus
 	log    *strings.Builder
 }
 
@@ -33,9 +36,12 @@ func newPeople(t *testing.T, o chat.Options, sessions ...string) *people {
 	s := storetest.Open(t, storetest.SQLite)
 	groups := members.New(chat.NewMemberSource(s), members.Options{})
 	p := &people{t: t, store: s, node: delivertest.NewNode(groups, sessions...), groups: groups, log: &strings.Builder{}}
+	p.bus = events.New(metrics.New(1), nil)
 	o.Clock = func() time.Time { return time.UnixMilli(1793000000000) }
 	o.Log = slog.New(slog.NewTextHandler(p.log, nil))
-	p.Service = chat.New(p.ports(p.store), o)
+	ports := p.ports(p.store)
+	ports.Events = p.bus
+	p.Service = chat.New(ports, o)
 	return p
 }
 

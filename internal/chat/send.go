@@ -295,25 +295,14 @@ func (s *Service) Keep(ctx context.Context, id account.Identity, to string, data
 	if err != nil {
 		return nil, err
 	}
-	s.after(m)
-	kind, a, _, _ := ParseKey(m.Conv)
-	switch {
-	case kind == KindGroup:
-		s.wake(m, a)
-	case kind == KindNotice && s.offline != nil:
-		online, err := s.presence.Online(ctx, []string{a})
+	s.events.sent.Publish(MessageSent{m})
+	if kind, user, _, _ := ParseKey(m.Conv); kind == KindNotice && s.events.missed.Wanted() {
+		online, err := s.presence.Online(ctx, []string{user})
 		if err != nil {
 			s.untoldOf(m.Conv, err)
 		} else if len(online) == 0 {
-			s.offline.Missed(m, []string{a})
+			s.events.missed.Publish(MessageMissed{m, []string{user}})
 		}
 	}
 	return f, nil
-}
-
-// after tells the backend of a message that is committed.
-func (s *Service) after(m Message) {
-	if s.hooks != nil {
-		s.hooks.AfterSend(m)
-	}
 }

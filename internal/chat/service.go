@@ -9,29 +9,20 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 )
 
-// Hooks let a backend take part in sending.
+// Hooks let a backend take part in sending. What was sent is the event MessageSent.
 type Hooks interface {
 	// BeforeSend may change the draft's body or refuse it: with a *codec.Error.
 	BeforeSend(ctx context.Context, d *Draft) error
-	// AfterSend is told of every message once it is committed. It does not block.
-	AfterSend(m Message)
 }
 
-// Offline is told whom a message did not reach, so that their phones can be
-// woken. It does not block.
-type Offline interface {
-	Missed(m Message, users []string)
-}
-
-// Bots answer for users that are programs.
+// Bots are the users that are programs. They hear messages through MessageSent, and
+// what they have to say comes through Service.SendAs.
 type Bots interface {
 	// Known tells whether there is a bot of that name; its user id is "bot:" and the name.
 	Known(name string) bool
-	// Said hands a committed message to a bot. It does not block: what the bot has to say
-	// comes through Service.SendAs.
-	Said(m Message, name string)
 }
 
 // Ports are what the service needs. The first four are required.
@@ -40,10 +31,10 @@ type Ports struct {
 	Deliverer delivery.Deliverer
 	Members   delivery.MemberCache // by which groups are delivered to
 	Presence  Presence
-	Hooks     Hooks   // none if nil
-	Offline   Offline // nobody is told if nil
-	Bots      Bots    // there are none if nil
-	Files     Files   // there are none if nil
+	Hooks     Hooks       // none if nil
+	Bots      Bots        // there are none if nil
+	Files     Files       // there are none if nil
+	Events    *events.Bus // nobody is told if nil
 }
 
 // Options are the service's knobs; zero values are the defaults that WithDefaults
@@ -109,14 +100,13 @@ type Service struct {
 	members  delivery.MemberCache
 	presence Presence
 	hooks    Hooks
-	offline  Offline
 	bots     Bots
 	files    Files
+	events   publishers
 	opts     Options
 	log      *slog.Logger
 	ids      *ulid.LockedMonotonicReader
 
-	missed  *missed
 	alone   *alone
 	writing *typing
 }
@@ -124,11 +114,16 @@ type Service struct {
 // New makes the service.
 func New(p Ports, o Options) *Service {
 	o = o.WithDefaults()
-	return &Service{
-		store: p.Store, deliver: p.Deliverer, members: p.Members, presence: p.Presence, hooks: p.Hooks, offline: p.Offline, bots: p.Bots, files: p.Files, opts: o, log: o.Log,
-		ids:    &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
-		missed: newMissed(), alone: newAlone(), writing: newTyping(),
+	s := &Service{
+		store: p.Store, deliver: p.Deliverer, members: p.Members, presence: p.Presence,
+		hooks: p.Hooks, bots: p.Bots, files: p.Files, events: newPublishers(p.Events), opts: o, log: o.Log,
+		ids:   &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		alone: newAlone(), writing: newTyping(),
 	}
+	if p.Events != nil {
+		s.subscribeMissed(p.Events)
+	}
+	return s
 }
 
 // now is Unix milliseconds.

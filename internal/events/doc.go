@@ -30,8 +30,8 @@
 //	event                 when                                             subscribers
 //	account.SessionBegan  a login is admitted, before its session exists   hooks
 //	account.SessionEnded  once for each SessionBegan, whatever the way     account hooks
-//	chat.GroupChanged     members joined or left, or the group is gone     none
-//	chat.MessageMissed    receivers of a message have no session          hooks offline
+//	chat.MembersChanged   users joined or left a group, or it is gone      none
+//	chat.MessageMissed    receivers of a message have no session           hooks offline
 //	chat.MessageSent      a message is committed, before its delivery      bots chat-missed hooks
 //	events.ServerStarted  the server is ready for its first client         hooks
 //

@@ -21,7 +21,8 @@ func (l logins) Entering(ctx context.Context, id account.Identity) (int, error) 
 func (l logins) Renewing(ctx context.Context, id account.Identity) (int, error) {
 	return 0, l.Entered(ctx, id)
 }
-func (l logins) Left(id account.Identity, _ string) { l.Service.Left(id) }
+
+func (logins) Left(account.Identity, string) {}
 
 // tokenUsers are two nodes with accounts on one database.
 type tokenUsers struct {

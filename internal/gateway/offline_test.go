@@ -7,6 +7,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/bot"
+	"pushd/internal/events"
 	"pushd/internal/gateway"
 	"pushd/internal/metrics"
 	"pushd/internal/offline"
@@ -20,8 +21,14 @@ func TestPushTokensAndBots(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := storetest.Open(t, storetest.SQLite)
-	phones := offline.New(offline.Ports{Tokens: db}, offline.Options{Platforms: platforms}, metrics.New(1), nil)
-	bots, err := bot.New(func(context.Context, bot.Answer) error { return nil }, bot.Options{}, metrics.New(1), nil)
+	m := metrics.New(1)
+	bus := events.New(m, nil)
+	phones := offline.New(offline.Ports{Tokens: db, Events: bus}, offline.Options{Platforms: platforms}, m, nil)
+	directory, err := bot.NewDirectory(bot.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bots, err := bot.New(directory, func(context.Context, bot.Answer) error { return nil }, bus, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ type answer struct {
 // BeforeSend implements chat.Hooks: the backend may let the message be, give it
 // another body, or refuse it. The error is a *codec.Error.
 func (h *Hooks) BeforeSend(ctx context.Context, d *chat.Draft) error {
-	if !h.events[BeforeSend] {
+	if !h.chosen[BeforeSend] {
 		return nil
 	}
 	a, err := h.ask(ctx, BeforeSend, draft{
@@ -54,19 +54,14 @@ func (h *Hooks) BeforeSend(ctx context.Context, d *chat.Draft) error {
 	return nil
 }
 
-// LoginHook asks whether a user whose credentials are good may log in, and tells
-// of it if he may. Whoever calls it calls Left for each nil that it returns. The
-// error is a *codec.Error.
-func (h *Hooks) LoginHook(ctx context.Context, id account.Identity) error {
-	if h.events[BeforeLogin] {
-		if _, err := h.ask(ctx, BeforeLogin, h.session(id, "")); err != nil {
-			return err
-		}
+// BeforeLogin asks whether a user whose credentials are good may log in. The error is a
+// *codec.Error.
+func (h *Hooks) BeforeLogin(ctx context.Context, id account.Identity) error {
+	if !h.chosen[BeforeLogin] {
+		return nil
 	}
-	if h.events[Login] {
-		h.tell("u "+id.User, Login, h.session(id, ""))
-	}
-	return nil
+	_, err := h.ask(ctx, BeforeLogin, h.session(id, ""))
+	return err
 }
 
 // ask waits for the verdict. What the backend doesn't answer is as the options
@@ -109,7 +104,8 @@ func (h *Hooks) verdict(ctx context.Context, what, id string, body []byte) (answ
 		err = a.check(what)
 	}
 	if err != nil {
-		h.log.Warn("a backend's answer can't be understood", slog.String("type", what), slog.String("id", id), slog.Any("error", err))
+		h.log.Warn("a backend's answer can't be understood",
+			slog.String("type", what), slog.String("id", id), slog.Any("error", err))
 		return answer{}, webhook.BadReply(err)
 	}
 	return a, nil
@@ -122,7 +118,8 @@ func (a *answer) check(what string) error {
 		return nil
 	case actionRefuse:
 		switch a.Code {
-		case 0, codec.CodeMalformed, codec.CodeForbidden, codec.CodeNotFound, codec.CodeConflict, codec.CodeTooLarge, codec.CodeTooMany:
+		case 0, codec.CodeMalformed, codec.CodeForbidden, codec.CodeNotFound, codec.CodeConflict,
+			codec.CodeTooLarge, codec.CodeTooMany:
 			return nil
 		}
 		return errors.New("code is one of 400, 403, 404, 409, 413 and 429")

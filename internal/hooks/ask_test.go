@@ -11,6 +11,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/chat"
 	"pushd/internal/codec/codectest"
+	"pushd/internal/events"
 	"pushd/internal/hooks"
 	"pushd/internal/metrics"
 )
@@ -73,7 +74,7 @@ func TestOnFailure(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, allow %v", name, allow), func(t *testing.T) {
 				h, _ := newHooks(t, hooks.Options{URL: url, Events: asked, Allow: allow})
 				for range 20 { // the breaker opens on the way
-					send, login := h.BeforeSend(t.Context(), hello()), h.LoginHook(t.Context(), alice)
+					send, login := h.BeforeSend(t.Context(), hello()), h.BeforeLogin(t.Context(), alice)
 					if allow && (send != nil || login != nil) {
 						t.Fatalf("refused: %v, %v", send, login)
 					}
@@ -91,7 +92,7 @@ func TestRefusalIsNoFailure(t *testing.T) {
 	b := newBackend(t, func(call) (int, string) { return 200, `{"action":"refuse","message":"no"}` })
 	h, _ := newHooks(t, hooks.Options{URL: b.url, Events: asked, Allow: true})
 	codectest.WantCode(t, h.BeforeSend(t.Context(), hello()), 403, "no")
-	codectest.WantCode(t, h.LoginHook(t.Context(), alice), 403, "no")
+	codectest.WantCode(t, h.BeforeLogin(t.Context(), alice), 403, "no")
 	if got := b.calls[1]; got.Type != "user.before_login" || string(got.Data) != `{"user":"alice","platform":"android","app":"shop","device":"d1","address":"192.0.2.1"}` {
 		t.Errorf("asked %+v %s", got, got.Data)
 	}
@@ -122,13 +123,17 @@ func TestWhatIsNotChosenIsNotAsked(t *testing.T) {
 	if err := h.BeforeSend(t.Context(), hello()); err != nil {
 		t.Error(err)
 	}
-	if err := h.LoginHook(t.Context(), alice); err != nil {
+	if err := h.BeforeLogin(t.Context(), alice); err != nil {
 		t.Error(err)
 	}
-	h.AfterSend(chat.Message{})
-	h.Missed(chat.Message{}, []string{"bob"})
-	h.Left(alice, "peer_gone")
-	h.Started()
+	publish(h, chat.MessageSent{})
+	publish(h, chat.MessageMissed{Users: []string{"bob"}})
+	publish(h, account.SessionBegan{Identity: alice})
+	publish(h, account.SessionEnded{Identity: alice, Reason: "peer_gone"})
+	publish(h, events.ServerStarted{})
+	if events.PublisherOf[chat.MessageMissed](h.bus).Wanted() {
+		t.Error("what is not chosen is wanted")
+	}
 	if err := h.Shutdown(t.Context()); err != nil || b.count() != 0 {
 		t.Errorf("%d calls, %v", b.count(), err)
 	}
@@ -140,7 +145,7 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range []hooks.Options{{URL: "nowhere"}, {URL: "https://x", Events: []string{"message.read"}}} {
-		if _, err := hooks.New(platforms, o, metrics.New(1), nil); err == nil {
+		if _, err := hooks.New(platforms, events.New(metrics.New(1), nil), o, metrics.New(1), nil); err == nil {
 			t.Errorf("%+v was taken", o)
 		}
 	}

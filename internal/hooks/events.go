@@ -10,10 +10,10 @@ import (
 
 // Types of events. The first two are asked, the others told.
 const (
-	BeforeSend  = "message.before_send" // may the message be kept, and as it is?
+	BeforeSend  = "message.before_send" // may the message be sent, and as it is?
 	BeforeLogin = "user.before_login"   // may the user log in?
 
-	Sent    = "message.sent"    // it is kept
+	Sent    = "message.sent"    // it is committed
 	Offline = "message.offline" // it was for users none of whose devices is connected
 	Login   = "user.login"      // a user was let in
 	Logout  = "user.logout"     // that is over, whatever the way; one for each Login

@@ -16,6 +16,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
+	"pushd/internal/events"
 	"pushd/internal/hooks"
 	"pushd/internal/metrics"
 	"pushd/internal/webhook"
@@ -94,7 +95,15 @@ func (b *backend) count() int {
 	return len(b.calls)
 }
 
-func newHooks(t *testing.T, o hooks.Options) (*hooks.Hooks, *metrics.Metrics) {
+// service is the hooks with the bus that they listen to.
+type service struct {
+	*hooks.Hooks
+	bus *events.Bus
+}
+
+func publish[T any](s service, event T) { events.PublisherOf[T](s.bus).Publish(event) }
+
+func newHooks(t *testing.T, o hooks.Options) (service, *metrics.Metrics) {
 	t.Helper()
 	platforms, err := account.NewPlatforms(nil)
 	if err != nil {
@@ -106,7 +115,8 @@ func newHooks(t *testing.T, o hooks.Options) (*hooks.Hooks, *metrics.Metrics) {
 	}
 	o.Node = "n1"
 	m := metrics.New(1)
-	h, err := hooks.New(platforms, o, m, nil)
+	bus := events.New(m, nil)
+	h, err := hooks.New(platforms, bus, o, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +125,7 @@ func newHooks(t *testing.T, o hooks.Options) (*hooks.Hooks, *metrics.Metrics) {
 		cancel()
 		_ = h.Shutdown(ctx) // cut short: the test is over
 	})
-	return h, m
+	return service{h, bus}, m
 }
 
 func hello() *chat.Draft {

@@ -12,6 +12,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
+	"pushd/internal/events"
 	"pushd/internal/metrics"
 	"pushd/internal/webhook"
 )
@@ -75,9 +76,6 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// maxUsers is how many users one Offline event names.
-const maxUsers = 1000
-
 // Hooks is the backend's part. Its methods may be called from any goroutine.
 type Hooks struct {
 	// immutable
@@ -88,29 +86,31 @@ type Hooks struct {
 	asks      *webhook.Client
 	tells     *webhook.Client
 	queue     *webhook.Queue[json.RawMessage]
-	events    map[string]bool
+	chosen    map[string]bool // types of events
 
 	lost atomic.Int64 // events that were given up and not told of yet
 }
 
-// Hooks is what chat needs of a backend.
-var (
-	_ chat.Hooks   = (*Hooks)(nil)
-	_ chat.Offline = (*Hooks)(nil)
-)
+// Hooks is what chat asks.
+var _ chat.Hooks = (*Hooks)(nil)
 
-// New makes the hooks. The error names what is wrong with the options.
-func New(platforms *account.Platforms, o Options, m *metrics.Metrics, log *slog.Logger) (*Hooks, error) {
+// New makes the hooks, which subscribe to the events that the backend is told of. The
+// error names what is wrong with the options.
+func New(
+	platforms *account.Platforms, bus *events.Bus, o Options, m *metrics.Metrics, log *slog.Logger,
+) (*Hooks, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	o = o.WithDefaults()
-	h := &Hooks{origin: origin{o.Node, webhook.NewID()}, opts: o, platforms: platforms, log: log, events: map[string]bool{}}
+	h := &Hooks{
+		origin: origin{o.Node, webhook.NewID()}, opts: o, platforms: platforms, log: log, chosen: map[string]bool{},
+	}
 	for _, t := range o.Events {
 		if !slices.Contains(types, t) {
 			return nil, fmt.Errorf("hooks: there is no event %q", t)
 		}
-		h.events[t] = true
+		h.chosen[t] = true
 	}
 	var err error
 	// Two clients: an answer that is a second late says nothing about a call that
@@ -131,49 +131,14 @@ func New(platforms *account.Platforms, o Options, m *metrics.Metrics, log *slog.
 		Workers: o.Workers, Items: o.Queue, Bytes: o.QueueBytes, Batch: o.Batch, RetryFor: o.RetryFor,
 		Dropped: func(n int, _ string) { h.lost.Add(int64(n)) }, Done: h.tellLost,
 	}, m, log)
+	h.subscribe(bus)
 	return h, nil
-}
-
-// AfterSend implements chat.Hooks.
-func (h *Hooks) AfterSend(m chat.Message) {
-	if h.events[Sent] {
-		m.ClientID = "" // it is between the sender and the server
-		h.tell("m "+m.Conv, Sent, m)
-	}
-}
-
-// Missed implements chat.Offline.
-func (h *Hooks) Missed(m chat.Message, users []string) {
-	if !h.events[Offline] {
-		return
-	}
-	m.ClientID = ""
-	for some := range slices.Chunk(users, maxUsers) {
-		h.tell("m "+m.Conv, Offline, missed{m, some})
-	}
-}
-
-// Left tells that a login that LoginHook let through is over, and why: the
-// gateway's own reason, such as peer_gone or no_heartbeat. It does not block.
-func (h *Hooks) Left(id account.Identity, reason string) {
-	if h.events[Logout] {
-		h.tell("u "+id.User, Logout, h.session(id, reason))
-	}
-}
-
-// Started tells that the server serves now: whatever the backend believes of
-// sessions of this node's former boots is over, as a killed server can't say so
-// itself.
-func (h *Hooks) Started() {
-	if h.events[Started] {
-		h.tell("", Started, struct{}{})
-	}
 }
 
 // Shutdown tells that the server stops, gives what waits a last try and ends the
 // connections.
 func (h *Hooks) Shutdown(ctx context.Context) error {
-	if h.events[Stopped] {
+	if h.chosen[Stopped] {
 		// Ahead of the queue, where a logout of every session may wait: this one says it
 		// for all of them. That it failed is in the log and the metrics.
 		if body, err := encode(Stopped, struct{}{}); err == nil {

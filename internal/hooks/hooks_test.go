@@ -12,6 +12,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
+	"pushd/internal/events"
 	"pushd/internal/hooks"
 	"pushd/internal/testwait"
 )
@@ -23,18 +24,14 @@ func TestTold(t *testing.T) {
 	h, _ := newHooks(t, hooks.Options{URL: b.url, Events: everyEvent, Batch: 1, Workers: 1})
 	m := chat.Message{ID: "m1", Conv: "s:alice:bob", Seq: 7, From: "alice", Body: chat.Body{Type: "text", Text: "hi"}, Time: 5, ClientID: "c"}
 	steps := []func(){
-		h.Started,
-		func() { h.AfterSend(m) },
-		func() { h.Missed(m, []string{"bob"}) },
-		func() {
-			if err := h.LoginHook(t.Context(), alice); err != nil {
-				t.Error(err)
-			}
-		},
+		func() { publish(h, events.ServerStarted{}) },
+		func() { publish(h, chat.MessageSent{Message: m}) },
+		func() { publish(h, chat.MessageMissed{Message: m, Users: []string{"bob"}}) },
+		func() { publish(h, account.SessionBegan{Identity: alice}) },
 		func() {
 			gone := alice
 			gone.Session = "s9"
-			h.Left(gone, "no_heartbeat")
+			publish(h, account.SessionEnded{Identity: gone, Reason: "no_heartbeat"})
 		},
 	}
 	for _, step := range steps {
@@ -90,13 +87,11 @@ func TestOrderAndRepetition(t *testing.T) {
 	h, _ := newHooks(t, hooks.Options{URL: b.url, Events: everyEvent, Batch: 16})
 	for seq := range 100 {
 		for _, conv := range []string{"a", "b"} {
-			h.AfterSend(chat.Message{Conv: conv, Seq: uint64(seq)})
+			publish(h, chat.MessageSent{Message: chat.Message{Conv: conv, Seq: uint64(seq)}})
 		}
 	}
-	if err := h.LoginHook(t.Context(), alice); err != nil && n.Load() == 0 {
-		t.Fatal(err)
-	}
-	h.Left(alice, "kicked")
+	publish(h, account.SessionBegan{Identity: alice})
+	publish(h, account.SessionEnded{Identity: alice, Reason: "kicked"})
 	testwait.Until(t, "201 events, each at least once", func() int {
 		seen := map[string]bool{}
 		for _, c := range snapshot(b) {
@@ -136,7 +131,7 @@ func TestNobodyWaitsForWhatIsTold(t *testing.T) {
 	b := newBackend(t, func(call) (int, string) { <-hold; return 200, "" })
 	h, m := newHooks(t, hooks.Options{URL: b.url, Events: []string{hooks.Logout}, Queue: 50})
 	for i := range 60 {
-		h.Left(account.Identity{User: fmt.Sprint(i), Platform: 1, Session: "s"}, "peer_gone")
+		publish(h, account.SessionEnded{Identity: account.Identity{User: fmt.Sprint(i), Platform: 1, Session: "s"}, Reason: "peer_gone"})
 	}
 	var text strings.Builder
 	if _, err := m.WriteText(&text, ""); err != nil {
@@ -159,7 +154,7 @@ func TestManyMissed(t *testing.T) {
 	for i := range users {
 		users[i] = fmt.Sprintf("u%04d", i)
 	}
-	h.Missed(chat.Message{Conv: "g:1"}, users)
+	publish(h, chat.MessageMissed{Message: chat.Message{Conv: "g:1"}, Users: users})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if err := h.Shutdown(ctx); err != nil {

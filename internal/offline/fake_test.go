@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"pushd/internal/account"
+	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/events"
 	"pushd/internal/metrics"
 	"pushd/internal/offline"
 	"pushd/internal/store/storetest"
@@ -164,7 +166,18 @@ func (names) Users(_ context.Context, ids []string) ([]account.User, error) {
 	return []account.User{{ID: "alice", Name: "Alice B."}}, nil
 }
 
-func newService(t *testing.T, s *shelf, g offline.Gateway, o offline.Options) *offline.Service {
+// service is one with the bus that it listens to.
+type service struct {
+	*offline.Service
+	bus *events.Bus
+}
+
+// missed publishes that a message did not reach users.
+func (s service) missed(m chat.Message, users []string) {
+	events.PublisherOf[chat.MessageMissed](s.bus).Publish(chat.MessageMissed{Message: m, Users: users})
+}
+
+func newService(t *testing.T, s *shelf, g offline.Gateway, o offline.Options) service {
 	t.Helper()
 	platforms, err := account.NewPlatforms(nil)
 	if err != nil {
@@ -172,11 +185,12 @@ func newService(t *testing.T, s *shelf, g offline.Gateway, o offline.Options) *o
 	}
 	o.Platforms = platforms
 	o.Clock = func() time.Time { return time.UnixMilli(1000) }
-	service := offline.New(offline.Ports{Tokens: s, Names: names{}, Gateway: g}, o, metrics.New(1), nil)
+	bus := events.New(metrics.New(1), nil)
+	made := offline.New(offline.Ports{Tokens: s, Names: names{}, Gateway: g, Events: bus}, o, metrics.New(1), nil)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		_ = service.Shutdown(ctx) // cut short: the test is over
+		_ = made.Shutdown(ctx) // cut short: the test is over
 	})
-	return service
+	return service{made, bus}
 }

@@ -11,6 +11,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/chat"
+	"pushd/internal/events"
 	"pushd/internal/metrics"
 	"pushd/internal/webhook"
 )
@@ -26,11 +27,12 @@ const (
 	GroupsNone    = "none"
 )
 
-// Ports are what the service needs. Tokens is required.
+// Ports are what the service needs. Tokens and Events are required.
 type Ports struct {
 	Tokens  Tokens
-	Names   Names   // users are called by their ids if nil
-	Gateway Gateway // tokens are kept and nobody is woken if nil
+	Names   Names       // users are called by their ids if nil
+	Gateway Gateway     // tokens are kept and nobody is woken if nil
+	Events  *events.Bus // brings chat.MessageMissed
 }
 
 // Options are the service's knobs; zero values are the defaults that
@@ -87,8 +89,6 @@ type Service struct {
 	queue *webhook.Queue[*task]
 }
 
-var _ chat.Offline = (*Service)(nil)
-
 // New makes the service.
 func New(p Ports, o Options, m *metrics.Metrics, log *slog.Logger) *Service {
 	if log == nil {
@@ -99,10 +99,14 @@ func New(p Ports, o Options, m *metrics.Metrics, log *slog.Logger) *Service {
 	s.queue = webhook.NewQueue(queueName, func(ctx context.Context, _ string, batch []*task) error {
 		return s.notify(ctx, batch[0])
 	}, webhook.QueueOptions{Workers: o.Workers, Items: o.Queue, RetryFor: o.RetryFor}, m, log)
+	if p.Gateway != nil {
+		self := p.Events.Inline(queueName, events.Limit{Bound: "offline.queue", AtBound: "phones stay silent"})
+		events.On(self, func(e chat.MessageMissed) { s.wake(e.Message, e.Users) })
+	}
 	return s
 }
 
-// task is a message for some of those whom it missed. A worker at a time has
+// task is a message for some of the users that it missed. One worker at a time has
 // it.
 type task struct {
 	message chat.Message
@@ -114,20 +118,16 @@ type task struct {
 // usersPerTask is so many that a task's notifications are few batches.
 const usersPerTask = 200
 
-// Missed implements chat.Offline. It does not block.
-func (s *Service) Missed(m chat.Message, users []string) {
-	users = s.toWake(m, users)
-	if s.ports.Gateway == nil || len(users) == 0 {
-		return
-	}
+// wake queues the notifications for a message. It does not block.
+func (s *Service) wake(m chat.Message, users []string) {
 	// A notification shows a line of it at most, so that the queue need not keep more.
 	m.Text, m.Data, m.Reactions = clip(m.Text), nil, nil
-	for some := range slices.Chunk(users, usersPerTask) {
+	for chunk := range slices.Chunk(s.toWake(m, users), usersPerTask) {
 		size := 512 + len(m.Text) + len(m.Name)
-		for _, u := range some {
+		for _, u := range chunk {
 			size += len(u) + 16
 		}
-		s.queue.Post("", size, &task{message: m, users: some})
+		s.queue.Post("", size, &task{message: m, users: chunk})
 	}
 }
 
@@ -146,13 +146,13 @@ func (s *Service) toWake(m chat.Message, users []string) []string {
 		return nil
 	}
 	everyone := !group || s.opts.Groups == GroupsAll || slices.Contains(m.Mention, "*")
-	wake := make([]string, 0, len(users))
+	chosen := make([]string, 0, len(users))
 	for _, u := range users {
 		if u != m.From && (everyone || slices.Contains(m.Mention, u)) {
-			wake = append(wake, u)
+			chosen = append(chosen, u)
 		}
 	}
-	return wake
+	return chosen
 }
 
 // notify is the queue's work.
@@ -187,7 +187,8 @@ func (s *Service) notify(ctx context.Context, t *task) error {
 			case r.Retry:
 				again = append(again, n)
 			case r.Error != "":
-				s.log.Debug("a notification was refused", slog.String("user", n.User), slog.String("provider", n.Provider), slog.String("error", clip(r.Error)))
+				s.log.Debug("a notification was refused",
+					slog.String("user", n.User), slog.String("provider", n.Provider), slog.String("error", clip(r.Error)))
 			}
 		}
 		t.pending = t.pending[len(batch):]

@@ -9,6 +9,7 @@ import (
 
 	"pushd/internal/chat"
 	"pushd/internal/codec"
+	"pushd/internal/events"
 	"pushd/internal/offline"
 	"pushd/internal/testwait"
 	"pushd/internal/webhook"
@@ -25,7 +26,7 @@ func tokensOf(users ...string) []offline.Token {
 func TestNotification(t *testing.T) {
 	w := &wall{}
 	s := newService(t, &shelf{tokens: tokensOf("bob")}, w, offline.Options{})
-	s.Missed(chat.Message{ID: "m1", Conv: "s:alice:bob", Seq: 7, From: "alice", Body: chat.Body{Type: "text", Text: "hi"}}, []string{"bob"})
+	s.missed(chat.Message{ID: "m1", Conv: "s:alice:bob", Seq: 7, From: "alice", Body: chat.Body{Type: "text", Text: "hi"}}, []string{"bob"})
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestText(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := &wall{}
 			s := newService(t, &shelf{tokens: tokensOf("bob")}, w, c.o)
-			s.Missed(chat.Message{Conv: "n:bob", From: c.from, Body: c.body}, []string{"bob"})
+			s.missed(chat.Message{Conv: "n:bob", From: c.from, Body: c.body}, []string{"bob"})
 			if err := s.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +96,7 @@ func TestWhoIsWoken(t *testing.T) {
 			w := &wall{}
 			s := newService(t, &shelf{tokens: tokensOf(everybody...)}, w, offline.Options{Groups: c.groups})
 			c.m.From = "alice"
-			s.Missed(c.m, everybody)
+			s.missed(c.m, everybody)
 			if err := s.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +114,7 @@ func TestManyUsersComeInBatches(t *testing.T) {
 	}
 	w := &wall{}
 	s := newService(t, &shelf{tokens: tokensOf(users...)}, w, offline.Options{Batch: 70})
-	s.Missed(chat.Message{Conv: "g:1", From: "alice", Body: chat.Body{Type: "text"}}, users)
+	s.missed(chat.Message{Conv: "g:1", From: "alice", Body: chat.Body{Type: "text"}}, users)
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestWhatTheGatewaySays(t *testing.T) {
 	}}
 	k := &shelf{tokens: tokensOf("gone", "later", "refused", "well")}
 	s := newService(t, k, w, offline.Options{})
-	s.Missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"gone", "later", "refused", "well"})
+	s.missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"gone", "later", "refused", "well"})
 	testwait.Equal(t, "who was notified", "well later", w.users)
 	testwait.Equal(t, "the tokens kept", "later/d refused/d well/d", func() string { return strings.Join(k.all(), " ") })
 }
@@ -159,14 +160,17 @@ func TestNobodyIsToldTwiceWhenAGatewayFails(t *testing.T) {
 		return offline.Result{}, nil
 	}}
 	s := newService(t, k, w, offline.Options{Batch: 1})
-	s.Missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"a", "b", "b-gone", "c"})
+	s.missed(chat.Message{Conv: "g:1", Body: chat.Body{Type: "text"}}, []string{"a", "b", "b-gone", "c"})
 	testwait.Equal(t, "who was notified", "b a c", w.users)
 	testwait.Equal(t, "the tokens kept", "a/d b/d c/d", func() string { return strings.Join(k.all(), " ") })
 }
 
 func TestNoGateway(t *testing.T) {
 	s := newService(t, &shelf{tokens: tokensOf("bob")}, nil, offline.Options{})
-	s.Missed(chat.Message{Conv: "s:a:b", Body: chat.Body{Type: "text"}}, []string{"bob"})
+	s.missed(chat.Message{Conv: "s:a:b", Body: chat.Body{Type: "text"}}, []string{"bob"})
+	if events.PublisherOf[chat.MessageMissed](s.bus).Wanted() {
+		t.Error("who is away is found out for nobody")
+	}
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,73 @@
+package chat
+
+import (
+	"strings"
+
+	"pushd/internal/events"
+)
+
+// MessageSent is published when a message is committed, before it is delivered. What
+// the server itself writes into a group's conversation, such as who joined, is not
+// among them: MembersChanged tells that.
+type MessageSent struct{ Message Message }
+
+// Bot is the name of the bot that the message is for; ok is false for none. What a bot
+// says is for no bot, or two of them would never stop.
+func (e MessageSent) Bot() (name string, ok bool) {
+	kind, peer, other, _ := ParseKey(e.Message.Conv)
+	if kind != KindSingle || strings.HasPrefix(e.Message.From, botPrefix) {
+		return "", false
+	}
+	if peer == e.Message.From {
+		peer = other
+	}
+	if name, ok = strings.CutPrefix(peer, botPrefix); !ok {
+		return "", false
+	}
+	return name, true
+}
+
+// MessageMissed is published when it is found that users who should get a message have no
+// session: at once for a message to one user, and a little later for one to a group.
+// Nobody looks for them while nobody subscribes.
+type MessageMissed struct {
+	Message Message
+	Users   []string // of a group neither the sender nor a bot
+}
+
+// MembersChanged is published when users are in a group now, or out of it, or the group is
+// gone. Changes that are made at the same time may come in either order. Bounds on lists
+// that clients are shown don't apply here: all users are named.
+type MembersChanged struct {
+	Group     string
+	Joined    []string
+	Left      []string
+	By        string // the user who did it; "" for a backend, and for a user who was deleted
+	Dismissed bool   // the group is gone: Left were its members
+}
+
+// publishers are the service's events.
+type publishers struct {
+	sent    events.Publisher[MessageSent]
+	missed  events.Publisher[MessageMissed]
+	members events.Publisher[MembersChanged]
+}
+
+func newPublishers(bus *events.Bus) publishers {
+	return publishers{
+		sent:    events.PublisherOf[MessageSent](bus),
+		missed:  events.PublisherOf[MessageMissed](bus),
+		members: events.PublisherOf[MembersChanged](bus),
+	}
+}
+
+// changes begins the event of a change that the actor makes in a group.
+func (a actor) changes(group string) MembersChanged { return MembersChanged{Group: group, By: a.User} }
+
+// membersChanged publishes what is different in a group, if anything is.
+func (p *publishers) membersChanged(e MembersChanged, joined, left []string) {
+	if len(joined)+len(left) > 0 || e.Dismissed {
+		e.Joined, e.Left = joined, left
+		p.members.Publish(e)
+	}
+}
