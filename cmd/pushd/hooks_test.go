@@ -107,7 +107,7 @@ func TestBackends(t *testing.T) {
 	bus.Start()
 	events.PublisherOf[events.ServerStarted](bus).Publish(events.ServerStarted{})
 	s := &services{}
-	logins := logins{s, s, b.hooks, events.PublisherOf[account.SessionBegan](bus), events.PublisherOf[account.SessionEnded](bus)}
+	logins := logins{s, s, b.hooks}
 	ctx := t.Context()
 	if _, err := logins.Entering(ctx, account.Identity{User: "mallory", Platform: 1}); codec.AsError(err) == nil || codec.AsError(err).Msg != "disabled" {
 		t.Error(err)
@@ -125,7 +125,8 @@ func TestBackends(t *testing.T) {
 	if unread, err := logins.Renewing(ctx, alice); err != nil || unread != 3 {
 		t.Error(unread, err)
 	}
-	logins.Left(alice, "peer_gone")
+	events.PublisherOf[account.SessionBegan](bus).Publish(account.SessionBegan{Identity: alice})
+	events.PublisherOf[account.SessionEnded](bus).Publish(account.SessionEnded{Identity: alice, Reason: "peer_gone"})
 	if got, want := strings.Join(s.asked, ", "), "account mallory, account eve, unread eve, account alice, unread alice, account alice, unread alice"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

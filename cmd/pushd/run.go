@@ -179,7 +179,8 @@ func (s *server) memberSource(db *store.Store, options *node.Options) *push.Memo
 func (s *server) assembleDoors(verifier *account.Verifier, apiKeys *account.APIKeys, platforms *account.Platforms) (err error) {
 	cfg, log := s.cfg, s.log
 	tokens, users := s.verifiers(verifier)
-	s.gateway = gateway.New(s.node, tokens, platforms, s.stored.socket(s.push, s.events), s.metrics, log, cfg.GatewayOptions(), modules()...)
+	services := s.stored.socket(s.push)
+	s.gateway = gateway.New(s.node, tokens, platforms, s.events, services, s.metrics, log, cfg.GatewayOptions(), modules()...)
 	build := readBuild()
 	s.admin = api.NewAdmin(s.push, apiKeys, s.metrics, api.AdminOptions{
 		Ready:       s.ready,

@@ -79,7 +79,7 @@ func (k *stored) attached() chat.Files {
 }
 
 // socket is what clients reach over the WebSocket.
-func (k *stored) socket(p *push.Service, bus *events.Bus) gateway.Services {
+func (k *stored) socket(p *push.Service) gateway.Services {
 	s := gateway.Services{Push: p}
 	if k == nil {
 		return s
@@ -88,10 +88,7 @@ func (k *stored) socket(p *push.Service, bus *events.Bus) gateway.Services {
 	if k.files != nil {
 		s.Files = k.files.Service
 	}
-	s.Lifecycle = logins{
-		k.accounts, k.chat, k.backends.hooks,
-		events.PublisherOf[account.SessionBegan](bus), events.PublisherOf[account.SessionEnded](bus),
-	}
+	s.Lifecycle = logins{k.accounts, k.chat, k.backends.hooks}
 	return s
 }
 
@@ -118,22 +115,13 @@ type logins struct {
 		Unread(ctx context.Context, user string) (int, error)
 	}
 	hooks *hooks.Hooks // nil without hooks.url
-
-	began events.Publisher[account.SessionBegan]
-	ended events.Publisher[account.SessionEnded]
 }
 
 func (l logins) Entering(ctx context.Context, id account.Identity) (unread int, err error) {
-	if unread, err = l.Renewing(ctx, id); err != nil {
-		return 0, err
+	if unread, err = l.Renewing(ctx, id); err == nil && l.hooks != nil {
+		err = l.hooks.BeforeLogin(ctx, id)
 	}
-	if l.hooks != nil {
-		if err := l.hooks.BeforeLogin(ctx, id); err != nil {
-			return 0, err
-		}
-	}
-	l.began.Publish(account.SessionBegan{Identity: id})
-	return unread, nil
+	return unread, err
 }
 
 func (l logins) Renewing(ctx context.Context, id account.Identity) (unread int, err error) {
@@ -141,10 +129,6 @@ func (l logins) Renewing(ctx context.Context, id account.Identity) (unread int, 
 		return 0, err
 	}
 	return l.chat.Unread(ctx, id.User)
-}
-
-func (l logins) Left(id account.Identity, reason string) {
-	l.ended.Publish(account.SessionEnded{Identity: id, Reason: reason})
 }
 
 // run keeps house beside the doors until background ends. What was revoked is

@@ -22,8 +22,6 @@ func (l logins) Renewing(ctx context.Context, id account.Identity) (int, error) 
 	return 0, l.Entered(ctx, id)
 }
 
-func (logins) Left(account.Identity, string) {}
-
 // tokenUsers are two nodes with accounts on one database.
 type tokenUsers struct {
 	t        *testing.T

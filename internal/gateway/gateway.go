@@ -13,6 +13,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/events"
 	"pushd/internal/metrics"
 	"pushd/internal/node"
 	"pushd/internal/poller"
@@ -80,6 +81,8 @@ type Gateway struct {
 	log       *slog.Logger
 	table     *router.Table[*Session]
 	lifecycle Lifecycle // nil: nobody is asked
+	began     events.Publisher[account.SessionBegan]
+	ended     events.Publisher[account.SessionEnded]
 	loops     []loopState
 	limit     limit
 	workers   *workers
@@ -99,11 +102,17 @@ type loopState struct {
 }
 
 // New makes the door of a node, with every route and its workers; Listen opens it.
-// A nil verifier is the open mode.
-func New(n *node.Node, verifier Verifier, platforms *account.Platforms, services Services, m *metrics.Metrics, log *slog.Logger, opts Options, modules ...Module) *Gateway {
+// A nil verifier is the open mode. On the bus it publishes which sessions begin and end;
+// nobody is told if it is nil.
+func New(
+	n *node.Node, verifier Verifier, platforms *account.Platforms, bus *events.Bus, services Services,
+	m *metrics.Metrics, log *slog.Logger, opts Options, modules ...Module,
+) *Gateway {
 	g := &Gateway{
 		opts: opts.WithDefaults(), node: n, verifier: verifier, platforms: platforms, metrics: m, log: log,
 		lifecycle:  services.Lifecycle,
+		began:      events.PublisherOf[account.SessionBegan](bus),
+		ended:      events.PublisherOf[account.SessionEnded](bus),
 		loops:      make([]loopState, n.Loops()),
 		heartbeats: m.RequestCounter("robot", "HeartBeat", codec.CodeOK),
 		pings:      m.RequestCounter("robot", "Ping", codec.CodeOK),

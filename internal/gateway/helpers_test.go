@@ -22,6 +22,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/chat"
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 	"pushd/internal/gateway"
 	"pushd/internal/members"
 	"pushd/internal/metrics"
@@ -57,7 +58,8 @@ type setup struct {
 	push      push.Options
 	verifier  gateway.Verifier
 	modules   []gateway.Module
-	lifecycle gateway.Lifecycle
+	lifecycle *lifecycle
+	listen    func(*events.Bus)                      // subscribes to sessions; the lifecycle does if nil
 	chat      chat.Store                             // the store of a chat service; there is none if nil
 	accounts  func(delivery.Closer) *account.Service // makes an account service, which then lets users in; none if nil
 	services  gateway.Services                       // Push, Chat and Lifecycle are set by start
@@ -91,12 +93,19 @@ func start(t *testing.T, o setup) *node {
 	}
 	n.push = push.New(ports, platforms, o.push)
 	n.push.Start()
-	o.services.Push, o.services.Chat, o.services.Lifecycle = n.push, n.chat, o.lifecycle
+	o.services.Push, o.services.Chat = n.push, n.chat
+	bus := events.New(n.metrics, nil)
+	if o.lifecycle != nil {
+		o.services.Lifecycle, o.listen = o.lifecycle, o.lifecycle.listen
+	}
+	if o.listen != nil {
+		o.listen(bus)
+	}
 	if o.accounts != nil {
 		a := o.accounts(n.engine)
 		o.services.Account, o.services.Lifecycle = a, logins{a}
 	}
-	n.Gateway = gateway.New(n.engine, o.verifier, platforms, o.services, n.metrics, log, o.Options, o.modules...)
+	n.Gateway = gateway.New(n.engine, o.verifier, platforms, bus, o.services, n.metrics, log, o.Options, o.modules...)
 	if err := n.Listen(context.Background(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

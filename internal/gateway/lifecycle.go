@@ -9,46 +9,38 @@ import (
 	"pushd/internal/poller"
 )
 
-// Lifecycle takes part in logins and is told of the end of each.
-//
-// For every Entering that returned no error there is exactly one Left, whatever
-// becomes of the session: logout, a close of either side, a connection that just
-// vanished, a login elsewhere, a stop of the server, and also when the directory
-// refused the session after all.
+// Lifecycle is asked about logins. For every Entering that returned no error the gateway
+// publishes account.SessionBegan and, later, exactly one account.SessionEnded.
 type Lifecycle interface {
 	// Entering is asked on a worker, once the token is found good and before the
 	// session is in the directory, so id.Session is still "". A *codec.Error
 	// refuses the login. unread becomes part of the reply.
 	Entering(ctx context.Context, id account.Identity) (unread int, err error)
 	// Renewing is asked on a worker when a session that is logged in logs in again
-	// as the same user: to renew its token, or to name its device. There is no Left
-	// for it. An error refuses the renewal; the session stays.
+	// as the same user: to renew its token, or to name its device, which is no event. An
+	// error refuses the renewal; the session stays.
 	Renewing(ctx context.Context, id account.Identity) (unread int, err error)
-	// Left is called on an event loop and must not block. id is as at the login, and
-	// id.Session is "" when the directory refused it. reason is the label that the
-	// metrics count closes by, or "logout" or "refused".
-	Left(id account.Identity, reason string)
 }
 
-// admission is one Entering or Renewing and what becomes of it. Its methods do
-// nothing on nil, which is what there is without a Lifecycle.
+// admission is one login that was let in, or renewed, and what becomes of it. Its
+// methods do nothing on nil, which is what there is when nobody is asked or told.
 type admission struct {
-	lifecycle Lifecycle
-	id        account.Identity
-	renewing  bool
-	unread    int
+	gateway  *Gateway
+	id       account.Identity
+	renewing bool
+	unread   int
 	// settled: the session's loop or the worker has taken it upon itself to say how
 	// it ended. A worker whose time is over can't know whether the loop will still
 	// get to it.
 	settled atomic.Bool
 }
 
-// admit asks the Lifecycle about a login.
+// admit asks the Lifecycle about a login, which then begins.
 func (g *Gateway) admit(ctx context.Context, s *Session, who *credentials) (*admission, error) {
-	if g.lifecycle == nil {
+	if g.lifecycle == nil && !g.began.Wanted() && !g.ended.Wanted() {
 		return nil, nil
 	}
-	a := &admission{lifecycle: g.lifecycle}
+	a := &admission{gateway: g}
 	err := s.Do(ctx, func() error {
 		if err := s.other(who); err != nil {
 			return err
@@ -66,12 +58,20 @@ func (g *Gateway) admit(ctx context.Context, s *Session, who *credentials) (*adm
 	if err != nil {
 		return nil, err
 	}
-	if a.renewing {
-		a.unread, err = a.lifecycle.Renewing(ctx, a.id)
-	} else {
-		a.unread, err = a.lifecycle.Entering(ctx, a.id)
+	switch {
+	case g.lifecycle == nil:
+	case a.renewing:
+		a.unread, err = g.lifecycle.Renewing(ctx, a.id)
+	default:
+		a.unread, err = g.lifecycle.Entering(ctx, a.id)
 	}
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	if !a.renewing {
+		g.began.Publish(account.SessionBegan{Identity: a.id})
+	}
+	return a, nil
 }
 
 // begin reports whether the session may enter now. On its loop.
@@ -85,23 +85,27 @@ func (a *admission) end(s *Session, reply *LoginReply, err error) {
 		reply.Unread = a.unread
 		s.SetMark(true)
 	case !a.renewing:
-		a.lifecycle.Left(a.id, string(reasonRefused))
+		a.refused()
 	}
 }
 
 // withdraw is for a worker that won't get as far as begin, or can't tell.
 func (a *admission) withdraw() {
 	if a != nil && a.settled.CompareAndSwap(false, true) && !a.renewing {
-		a.lifecycle.Left(a.id, string(reasonRefused))
+		a.refused()
 	}
 }
 
-// left tells the Lifecycle that the session is over, once. On the loop, while
-// the session still has what identity needs.
+func (a *admission) refused() {
+	a.gateway.ended.Publish(account.SessionEnded{Identity: a.id, Reason: string(reasonRefused)})
+}
+
+// left publishes that the session is over, once. On the loop, while the session still
+// has what identity needs.
 func (s *Session) left(why poller.Reason) {
 	if s.Mark() {
 		s.SetMark(false)
-		s.gateway.lifecycle.Left(s.identity(), string(why))
+		s.gateway.ended.Publish(account.SessionEnded{Identity: s.identity(), Reason: string(why)})
 	}
 }
 

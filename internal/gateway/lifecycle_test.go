@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
@@ -26,13 +28,19 @@ func TestSessionSize(t *testing.T) {
 	}
 }
 
-// lifecycle notes what it is told.
+// lifecycle notes what it is asked, and the events of sessions.
 type lifecycle struct {
 	entering func(account.Identity) error // nil admits everybody
 
-	mu                      sync.Mutex
-	entered, renewed, ended []string
-	ids                     []account.Identity
+	mu                             sync.Mutex
+	entered, renewed, began, ended []string
+	ids                            []account.Identity
+}
+
+func (l *lifecycle) listen(bus *events.Bus) {
+	s := bus.Inline("lifecycle", events.Limit{})
+	events.On(s, func(e account.SessionBegan) { l.note(&l.began, e.Identity.User+"/"+e.Identity.Session) })
+	events.On(s, func(e account.SessionEnded) { l.end(e.Identity, e.Reason) })
 }
 
 func (l *lifecycle) Entering(_ context.Context, id account.Identity) (int, error) {
@@ -53,7 +61,7 @@ func (l *lifecycle) Renewing(_ context.Context, id account.Identity) (int, error
 	return 4, nil
 }
 
-func (l *lifecycle) Left(id account.Identity, reason string) {
+func (l *lifecycle) end(id account.Identity, reason string) {
 	l.mu.Lock()
 	l.ids = append(l.ids, id)
 	l.mu.Unlock()
@@ -120,6 +128,9 @@ func TestLifecycle(t *testing.T) {
 	if n := l.count(&l.entered); n != len(want) {
 		t.Errorf("%d entered, %d left", n, len(want))
 	}
+	if !slices.Equal(l.began, l.entered) {
+		t.Errorf("began %q, entered %q", l.began, l.entered)
+	}
 	if !slices.Equal(l.renewed, []string{"out"}) {
 		t.Errorf("renewed: %q", l.renewed)
 	}
@@ -148,10 +159,13 @@ func TestLifecycleRefuses(t *testing.T) {
 	if got := l.left(); !slices.Equal(got, []string{"good refused"}) {
 		t.Errorf("left: %q", got)
 	}
+	if n := l.count(&l.began); n != 2 {
+		t.Errorf("%d began, want those of good alone", n)
+	}
 }
 
-// TestLifecycleClientGivesUp: who leaves while his login is looked at never was
-// in the directory, and is told of all the same.
+// TestLifecycleClientGivesUp: a user who leaves while the login is looked at never was
+// in the directory, and that is told all the same.
 func TestLifecycleClientGivesUp(t *testing.T) {
 	asked, release := make(chan struct{}, 1), make(chan struct{})
 	l := &lifecycle{entering: func(account.Identity) error {
@@ -199,6 +213,26 @@ func TestLifecycleStorm(t *testing.T) {
 	wg.Wait()
 	testwait.Equal(t, "the number of connections", 0, func() int { return n.counts().Connections })
 	testwait.Equal(t, "the number of sessions that have not ended", 0, func() int { return l.count(&l.entered) - l.count(&l.ended) })
+	testwait.Equal(t, "the number of logins without an event", 0, func() int { return l.count(&l.ended) - l.count(&l.began) })
+}
+
+// TestSessionsWithoutLifecycle begin and end all the same: in open mode without a store
+// nobody is asked, and logins are on the loop.
+func TestSessionsWithoutLifecycle(t *testing.T) {
+	l := &lifecycle{}
+	n := start(t, setup{listen: l.listen})
+	c := n.login("alice", "web")
+	if n := l.count(&l.began); n != 1 {
+		t.Errorf("%d began", n)
+	}
+	c.ok("robot", "Login", `{"UserId":"alice","PlatId":"web"}`)
+	c.ok("robot", "Logout", "")
+	c.ok("robot", "Login", `{"UserId":"bob","PlatId":"web"}`)
+	_ = c.Close()
+	testwait.Equal(t, "sessions that ended", "alice logout, bob peer_gone", func() string { return strings.Join(l.left(), ", ") })
+	if n := l.count(&l.began); n != 2 {
+		t.Errorf("%d began", n)
+	}
 }
 
 // revocable is a verifier some of whose tokens are revoked after Verify.

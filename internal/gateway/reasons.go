@@ -17,7 +17,7 @@ const (
 // Reasons for the end of a login whose connection goes on.
 const (
 	reasonLogout  poller.Reason = "logout"
-	reasonRefused poller.Reason = "refused" // by the directory, after the Lifecycle had admitted it
+	reasonRefused poller.Reason = "refused" // by the directory, after the login was admitted
 )
 
 // resumable tells whether a client that lost its connection for this reason

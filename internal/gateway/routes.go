@@ -30,7 +30,7 @@ type Services struct {
 	Offline *offline.Service
 	Bots    *bot.Bots
 	Account *account.Service
-	// Lifecycle takes part in logins; nobody does if nil.
+	// Lifecycle is asked about logins; nobody is if nil.
 	Lifecycle Lifecycle
 }
 

@@ -19,7 +19,7 @@ const maxLoginFailures = 5
 // all in one allocation. Everything in it is owned by the connection's loop.
 type Session struct {
 	// Its Faults are malformed frames in a row, its Refusals refused tokens, and its
-	// Mark is set while the Lifecycle, which has admitted the login, waits for its end.
+	// Mark is set from account.SessionBegan until account.SessionEnded.
 	node.Session
 	gateway *Gateway
 	expires uint32 // unix seconds at which the token runs out; 0 is never
