@@ -41,7 +41,8 @@ func (s *Service) Register(ctx context.Context, id account.Identity, r RegisterR
 		return RegisterReply{}, codec.Errorf(codec.CodeMalformed, "token is 1 to %d bytes of printable characters", maxToken)
 	}
 	if !word(r.Provider) {
-		return RegisterReply{}, codec.Errorf(codec.CodeMalformed, "provider is 1 to %d lower-case letters, digits, - and _, such as fcm or apns", maxProvider)
+		return RegisterReply{}, codec.Errorf(codec.CodeMalformed,
+			"provider is 1 to %d lower-case letters, digits, - and _, such as fcm or apns", maxProvider)
 	}
 	platform := id.Platform
 	if r.Platform != "" {
@@ -99,7 +100,8 @@ func (s *Service) Unregister(ctx context.Context, id account.Identity, r Unregis
 }
 
 func badDevice() error {
-	return codec.Errorf(codec.CodeMalformed, "device is 1 to %d bytes of printable characters: the one of push.Register's reply", maxDevice)
+	return codec.Errorf(codec.CodeMalformed,
+		"device is 1 to %d bytes of printable characters: the one of push.Register's reply", maxDevice)
 }
 
 func user(id account.Identity) error {

@@ -63,7 +63,8 @@ type Client struct {
 func NewClient(o Options, m *metrics.Metrics, log *slog.Logger) (*Client, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("%s: the address of a webhook begins with https:// or http:// and holds no user or password", o.Name)
+		return nil, fmt.Errorf(
+			"%s: the address of a webhook begins with https:// or http:// and holds no user or password", o.Name)
 	}
 	o = o.WithDefaults()
 	if log == nil {

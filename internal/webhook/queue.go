@@ -107,7 +107,10 @@ type batch[T any] struct {
 // with an id that stays the same when the batch is tried again. do may keep its
 // progress in the values. What do returns is retried when it is a *CallError with
 // Retry or a *codec.Error that is Temporary.
-func NewQueue[T any](name string, do func(ctx context.Context, id string, batch []T) error, o QueueOptions, m *metrics.Metrics, log *slog.Logger) *Queue[T] {
+func NewQueue[T any](
+	name string, do func(ctx context.Context, id string, batch []T) error, o QueueOptions,
+	m *metrics.Metrics, log *slog.Logger,
+) *Queue[T] {
 	o = o.WithDefaults()
 	if o.Dropped == nil {
 		o.Dropped = func(int, string) {}

@@ -43,14 +43,18 @@ func ParseSecret(text string) (Secret, error) {
 	for field := range strings.FieldsSeq(text) {
 		encoded, ok := strings.CutPrefix(field, secretPrefix)
 		if !ok {
-			return Secret{}, errors.New("a webhook secret begins with " + secretPrefix + "; make one with `pushd keys webhook`")
+			return Secret{}, errors.New(
+				"a webhook secret begins with " + secretPrefix + "; make one with `pushd keys webhook`")
 		}
 		key, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
-			return Secret{}, errors.New("a webhook secret is " + secretPrefix + " and base64; make one with `pushd keys webhook`")
+			return Secret{}, errors.New(
+				"a webhook secret is " + secretPrefix + " and base64; make one with `pushd keys webhook`")
 		}
 		if len(key) < minKey || len(key) > maxKey {
-			return Secret{}, fmt.Errorf("a webhook secret holds %d to %d bytes, this one has %d; make one with `pushd keys webhook`", minKey, maxKey, len(key))
+			return Secret{}, fmt.Errorf(
+				"a webhook secret holds %d to %d bytes, this one has %d; make one with `pushd keys webhook`",
+				minKey, maxKey, len(key))
 		}
 		s.keys = append(s.keys, key)
 	}
