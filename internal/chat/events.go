@@ -3,6 +3,7 @@ package chat
 import (
 	"strings"
 
+	"pushd/internal/delivery"
 	"pushd/internal/events"
 )
 
@@ -36,13 +37,12 @@ type MessageMissed struct {
 }
 
 // MembersChanged is published when users are in a group now, or out of it, or the group is
-// gone. Changes that are made at the same time may come in either order. Bounds on lists
+// gone. Changes that are made at the same time may come in either order, which their
+// revisions tell; 0 is a group's first, and when a user of it was deleted. Bounds on lists
 // that clients are shown don't apply here: all users are named.
 type MembersChanged struct {
-	Group     string
-	Joined    []string
-	Left      []string
-	By        string // the user who did it; "" for a backend, and for a user who was deleted
+	delivery.MemberChange
+	By        string // the user who did it; "" for a backend
 	Dismissed bool   // the group is gone: Left were its members
 }
 
@@ -62,12 +62,13 @@ func newPublishers(bus *events.Bus) publishers {
 }
 
 // changes begins the event of a change that the actor makes in a group.
-func (a actor) changes(group string) MembersChanged { return MembersChanged{Group: group, By: a.User} }
+func (a actor) changes(group string) MembersChanged {
+	return MembersChanged{MemberChange: delivery.MemberChange{Group: group}, By: a.User}
+}
 
 // membersChanged publishes what is different in a group, if anything is.
-func (p *publishers) membersChanged(e MembersChanged, joined, left []string) {
-	if len(joined)+len(left) > 0 || e.Dismissed {
-		e.Joined, e.Left = joined, left
+func (p *publishers) membersChanged(e MembersChanged) {
+	if len(e.Joined)+len(e.Left) > 0 || e.Dismissed {
 		p.members.Publish(e)
 	}
 }

@@ -14,6 +14,7 @@ import (
 func TestMembersChanged(t *testing.T) {
 	p := newPeople(t, chat.Options{})
 	var got []string
+	last := uint64(0) // revision
 	events.On(p.bus.Inline("test", events.Limit{}), func(e chat.MembersChanged) {
 		line := e.Group
 		for sign, users := range map[string][]string{"+": e.Joined, "-": e.Left} {
@@ -28,6 +29,10 @@ func TestMembersChanged(t *testing.T) {
 			line += " dismissed"
 		}
 		got = append(got, line)
+		if e.Revision > 0 && e.Revision <= last {
+			t.Errorf("%s: revision %d after %d", line, e.Revision, last)
+		}
+		last = max(last, e.Revision)
 	})
 	ctx := t.Context()
 	want := func(lines ...string) {
@@ -65,6 +70,9 @@ func TestMembersChanged(t *testing.T) {
 	wantCode(t, err, 403, "")
 	want()
 	ok(p.GroupDismiss(ctx, as("olga"), chat.GroupRef{Group: "team"}))(t)
+	if last == 0 {
+		t.Error("no event had a revision")
+	}
 	want("team -mike,olga by olga dismissed") // mike was not deleted after all
 }
 

@@ -78,7 +78,9 @@ func (s *Service) createGroup(ctx context.Context, a actor, g GroupInfo, members
 	}
 	slices.Sort(users)
 	users = slices.Compact(users)
-	s.events.membersChanged(a.changes(g.ID), users, nil)
+	event := a.changes(g.ID)
+	event.Joined = users
+	s.events.membersChanged(event)
 	s.tellJoined(ctx, a, g, users)
 	return g, nil
 }

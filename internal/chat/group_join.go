@@ -95,7 +95,7 @@ func (s *Service) addMembers(ctx context.Context, p place, users []string) (adde
 	if p.backend {
 		in = 0
 	}
-	c, err := s.changeMembers(p.actor.changes(p.group.ID), func() (delivery.MemberChange, error) {
+	c, err := s.changeMembers(p.changes(p.group.ID), func() (delivery.MemberChange, error) {
 		return s.store.AddMembers(ctx, p.group.ID, users, in, s.now())
 	})
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Service) GroupAnswer(ctx context.Context, id account.Identity, r GroupA
 		return struct{}{}, err
 	}
 	var was bool
-	c, err := s.changeMembers(p.actor.changes(r.Group), func() (c delivery.MemberChange, err error) {
+	c, err := s.changeMembers(p.changes(r.Group), func() (c delivery.MemberChange, err error) {
 		was, c, err = s.store.AnswerJoin(ctx, r.Group, r.User, r.Accept, s.opts.GroupsIn, s.now())
 		return c, err
 	})
@@ -214,7 +214,7 @@ func (s *Service) GroupLeave(ctx context.Context, id account.Identity, r GroupRe
 
 // removeMembers takes out those below a role and tells them and the group.
 func (s *Service) removeMembers(ctx context.Context, p place, users []string, below Role) (removed []string, err error) {
-	c, err := s.changeMembers(p.actor.changes(p.group.ID), func() (delivery.MemberChange, error) {
+	c, err := s.changeMembers(p.changes(p.group.ID), func() (delivery.MemberChange, error) {
 		return s.store.RemoveMembers(ctx, p.group.ID, users, below)
 	})
 	if err != nil {

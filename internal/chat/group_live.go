@@ -134,7 +134,7 @@ func (s *Service) Deleting(ctx context.Context, user string) (deleted func(), er
 	return func() {
 		for _, g := range groups {
 			s.members.MembersChanged(delivery.MemberChange{Group: g})
-			s.events.membersChanged(backend.changes(g), nil, []string{user})
+			s.events.membersChanged(MembersChanged{MemberChange: delivery.MemberChange{Group: g, Left: []string{user}}})
 		}
 	}, nil
 }

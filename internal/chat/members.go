@@ -20,19 +20,22 @@ func (m *MemberSource) Members(ctx context.Context, group string) (users []strin
 	return m.store.MemberIDs(ctx, group)
 }
 
-// changeMembers makes a change of a group's members, and tells those who hold them
-// and those who subscribe.
-func (s *Service) changeMembers(e MembersChanged, change func() (delivery.MemberChange, error)) (delivery.MemberChange, error) {
+// changeMembers makes a change of a group's members, and tells those who hold them and
+// those who subscribe.
+func (s *Service) changeMembers(
+	event MembersChanged, change func() (delivery.MemberChange, error),
+) (delivery.MemberChange, error) {
 	c, err := change()
 	switch {
 	case err == nil:
 		if c.Revision != 0 {
 			s.members.MembersChanged(c)
+			event.MemberChange = c
+			s.events.membersChanged(event)
 		}
-		s.events.membersChanged(e, c.Joined, c.Left)
 	case codec.AsError(err).Code >= codec.CodeInternal:
 		// It may have been done all the same: who sends next reads the members again.
-		s.members.MembersChanged(delivery.MemberChange{Group: e.Group})
+		s.members.MembersChanged(delivery.MemberChange{Group: event.Group})
 	}
 	return c, err
 }
