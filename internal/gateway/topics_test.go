@@ -168,6 +168,7 @@ func TestTopicRecoveryUnderLoad(t *testing.T) {
 				for taken := 0; taken < 20 && last < publishers*messages; taken++ {
 					p := c.placed()
 					switch {
+					case p.Action == "Presence": // a digest, after a second
 					case p.Code != nil && p.Action == "Subscribe":
 						if subscribed = true; epoch == "" {
 							last, epoch = p.Data.Offset, p.Data.Epoch
