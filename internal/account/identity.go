@@ -106,6 +106,16 @@ func ValidUserID(id string) error {
 	return nil
 }
 
+// ValidUserIDs returns the error of the first id that ValidUserID refuses.
+func ValidUserIDs(ids []string) error {
+	for _, id := range ids {
+		if err := ValidUserID(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // clip bounds how much of somebody's text an error repeats. Errors quote it with
 // %q, which also takes care of a character that was cut in two.
 func clip(s string) string {

@@ -96,10 +96,8 @@ func (s *Service) Users(ctx context.Context, id Identity, r UsersRequest) (Users
 		return UsersReply{}, codec.Errorf(codec.CodeMalformed,
 			"one request names at most %d users, not %d; send several", maxLookup, len(r.Users))
 	}
-	for _, u := range r.Users {
-		if err := ValidUserID(u); err != nil {
-			return UsersReply{}, err
-		}
+	if err := ValidUserIDs(r.Users); err != nil {
+		return UsersReply{}, err
 	}
 	found, err := s.store.Users(ctx, r.Users)
 	if err != nil {

@@ -114,7 +114,7 @@ func (s *Service) newGroup(a actor, r GroupCreateRequest) (g GroupInfo, err erro
 	if err := checkGroupID(g.ID); err != nil {
 		return g, err
 	}
-	if err := checkUsers(r.Members); err != nil {
+	if err := account.ValidUserIDs(r.Members); err != nil {
 		return g, err
 	}
 	return g, checkGroup(GroupChange{Name: &g.Name, Notice: &g.Notice, Avatar: &g.Avatar, Join: &g.Join, Limit: &g.Limit}, most)

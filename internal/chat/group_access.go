@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"pushd/internal/account"
+	"pushd/internal/delivery"
 )
 
 func checkGroupID(id string) error {
 	if !groupIDFits(id) {
-		return malformed("a group's id is 1 to %d bytes of printable characters without a leading $", maxGroupID)
+		return malformed("a group's id is 1 to %d bytes of printable characters without a leading $", delivery.MaxName)
 	}
 	return nil
 }

@@ -174,7 +174,7 @@ func (s *Service) namedUsers(a actor, users []string) error {
 	case len(users) > most:
 		return tooLarge("users has at most %d users, not %d: take several calls", most, len(users))
 	}
-	return checkUsers(users)
+	return account.ValidUserIDs(users)
 }
 
 // mayBring is 403 when one of the users has blocked who brings them.

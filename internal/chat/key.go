@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pushd/internal/account"
+	"pushd/internal/delivery"
 )
 
 // SingleKey is the conversation of two users, whoever of them asks.
@@ -51,10 +52,5 @@ func unescape(part string) (user string, ok bool) {
 	return user, err == nil && account.ValidUserID(user) == nil
 }
 
-// maxGroupID is the longest id of a group, in bytes, as package push has it for
-// the groups that backends name.
-const maxGroupID = 128
-
-func groupIDFits(id string) bool {
-	return len(id) <= maxGroupID && printable(id) && id != "" && id[0] != '$'
-}
+// groupIDFits tells whether id may name a group, also one that a backend pushes to.
+func groupIDFits(id string) bool { return delivery.ValidName("group", id) == nil }

@@ -91,14 +91,5 @@ func checkText(field, text string, most int, lines bool) error {
 // words of some scripts, and inside emoji.
 func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' || r == '\ufe0f' }
 
-func checkUsers(users []string) error {
-	for _, u := range users {
-		if err := account.ValidUserID(u); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // some are the first of the users, as many as a notice names.
 func some(users []string) []string { return users[:min(len(users), maxNamed)] }

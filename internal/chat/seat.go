@@ -8,6 +8,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // fromServer is who speaks in what no user wrote; no user id begins with "$".
@@ -70,7 +71,7 @@ func (s *Service) where(user, conv, to string) (string, error) {
 		return SingleKey(user, name), nil
 	case "group":
 		if !groupIDFits(name) {
-			return "", malformed("a group's id is 1 to %d bytes of printable characters without a leading $", maxGroupID)
+			return "", malformed("a group's id is 1 to %d bytes of printable characters without a leading $", delivery.MaxName)
 		}
 		return GroupKey(name), nil
 	}
