@@ -44,6 +44,7 @@ type server struct {
 	node     *node.Node
 	gateway  *gateway.Gateway
 	push     *push.Service
+	groups   api.GroupAdmin // of the store, or in memory without one
 	admin    *api.Admin
 	public   *api.Public
 	handoff  *api.Handoff
@@ -145,12 +146,15 @@ func (s *server) assemble(ctx context.Context, db *store.Store, verifier *accoun
 	if s.node, err = node.New(platforms, s.metrics, log, options); err != nil {
 		return err
 	}
-	ports := push.Ports{Deliverer: s.node, Closer: s.node, Directory: s.node, Topics: s.node, Groups: groups}
+	ports := push.Ports{Deliverer: s.node, Closer: s.node, Directory: s.node, Topics: s.node}
 	if db != nil {
 		if s.stored, err = newStored(ctx, cfg, db, platforms, s); err != nil {
 			return err
 		}
-		ports.Groups, ports.Durable = chat.NewPushGroups(s.stored.chat), s.stored.chat
+		ports.Durable = s.stored.chat
+		s.groups = chat.NewGroupAdmin(s.stored.chat, s.node)
+	} else {
+		s.groups = push.NewGroupAdmin(groups, s.node, log)
 	}
 	pushes := cfg.PushOptions()
 	pushes.Log, pushes.Drops = log, s.metrics
@@ -186,6 +190,7 @@ func (s *server) assembleDoors(verifier *account.Verifier, apiKeys *account.APIK
 		Ready:       s.ready,
 		Started:     s.started.Load,
 		Check:       s.node.Check,
+		Groups:      s.groups,
 		Services:    s.stored.http(),
 		Build:       api.Build{Version: build.Version, Revision: build.Revision, Time: build.Time, Go: build.Go},
 		NoProfiles:  !cfg.Pprof,

@@ -45,6 +45,8 @@ type AdminOptions struct {
 	// Check looks for contradictions in the directory of who is connected; quiet
 	// tells that nothing changed meanwhile, so that totals were compared too.
 	Check func(context.Context) (quiet bool, err error)
+	// Groups are changed here as a whole; the paths are not there if nil.
+	Groups GroupAdmin
 	// Services are administered here; what is nil is not there.
 	Services    Services
 	Build       Build
@@ -59,6 +61,7 @@ type Admin struct {
 	door
 
 	push     *push.Service
+	groups   GroupAdmin
 	services Services
 	keys     Authenticator
 	check    func(context.Context) (bool, error)
@@ -72,8 +75,8 @@ type Admin struct {
 // program, can't be read.
 func NewAdmin(service *push.Service, keys Authenticator, m *metrics.Metrics, o AdminOptions) *Admin {
 	a := &Admin{
-		push: service, services: o.Services, keys: keys, check: o.Check, ready: o.Ready, started: o.Started,
-		build: o.Build, docs: renderDocs(adminDescription()),
+		push: service, groups: o.Groups, services: o.Services, keys: keys, check: o.Check,
+		ready: o.Ready, started: o.Started, build: o.Build, docs: renderDocs(adminDescription()),
 	}
 	if a.ready == nil {
 		a.ready = func() error { return nil }
@@ -114,11 +117,6 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/api/topics/{topic}/users", handle: call(bind, s.TopicUsers), logged: true},
 		{method: "GET", path: "/api/topics/{topic}/history", handle: call(bind, s.History), logged: true},
 
-		{method: "POST", path: "/api/groups/from-online", handle: call(jsonBody, s.GroupFromOnline), logged: true},
-		{method: "PUT", path: "/api/groups/{group}", handle: call(groupBody, s.PutGroup), logged: true},
-		{method: "GET", path: "/api/groups/{group}", handle: call(groupParam, s.Group), logged: true},
-		{method: "DELETE", path: "/api/groups/{group}", handle: call(groupParam, s.DeleteGroup), logged: true},
-
 		{method: "GET", path: "/healthz", handle: healthy, open: true, process: true},
 		{method: "GET", path: "/readyz", handle: a.readiness, open: true, process: true},
 		{method: "GET", path: "/version", handle: a.version, open: true, process: true},
@@ -137,12 +135,15 @@ func (a *Admin) routes() []route {
 		{method: "GET", path: "/debug/pprof/symbol", handle: profile(pprof.Symbol), logged: true, process: true},
 		{method: "GET", path: "/debug/pprof/{profile}", handle: timed(pprof.Index), logged: true, process: true},
 	}
+	if a.groups != nil {
+		table = append(table, groupAdminRoutes(a.groups)...)
+	}
 	if a.services.Account != nil {
 		table = append(table, accountAdminRoutes(a.services.Account)...)
 	}
 	if a.services.Chat != nil {
 		table = append(table, chatAdminRoutes(a.services.Chat)...)
-		table = append(table, groupAdminRoutes(a.services.Chat)...)
+		table = append(table, chatGroupAdminRoutes(a.services.Chat)...)
 	}
 	if a.services.Files != nil {
 		table = append(table, fileAdminRoutes(a.services.Files)...)
@@ -229,21 +230,6 @@ func onlineUsersPage(r *request, v *push.OnlineUsersRequest) error {
 func userParam(r *request, v *push.UserSessionsRequest) error {
 	v.User = r.params[0]
 	return noParameters(r, v)
-}
-
-func groupParam(r *request, v *push.GroupRequest) error {
-	v.Group = r.params[0]
-	return noParameters(r, v)
-}
-
-// groupBody takes the group from the path, so the body has only its users.
-func groupBody(r *request, v *push.PutGroupRequest) error {
-	var members struct {
-		Users []string `json:"users"`
-	}
-	err := decodeBody(r, &members)
-	v.Group, v.Users = r.params[0], members.Users
-	return err
 }
 
 func healthy(r *request) error {

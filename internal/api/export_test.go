@@ -36,7 +36,7 @@ func GroupRoutes(s Services) (all []string) {
 }
 
 func GroupAdminRoutes(s Services) (all []string) {
-	for _, r := range groupAdminRoutes(s.Chat) {
+	for _, r := range chatGroupAdminRoutes(s.Chat) {
 		all = append(all, r.method+" "+r.path)
 	}
 	return all

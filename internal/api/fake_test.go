@@ -60,7 +60,7 @@ func newNode(sessions ...string) *node {
 }
 
 func (n *node) ports() push.Ports {
-	return push.Ports{Deliverer: n, Closer: n, Directory: n, Topics: n, Groups: n}
+	return push.Ports{Deliverer: n, Closer: n, Directory: n, Topics: n}
 }
 
 // chatPorts are a chat service's, with these sessions online.
@@ -169,6 +169,7 @@ func newAdmin(t testing.TB) *fixture {
 		},
 		Started:     f.started.Load,
 		Check:       func(context.Context) (bool, error) { return true, nil },
+		Groups:      push.NewGroupAdmin(f.node.MemoryGroups, f.node, log),
 		Services:    api.Services{Account: newAccounts(t, account.Options{Log: log}).Service, Chat: f.chat, Files: f.files.service},
 		Build:       api.Build{Version: "v0.0.0-test", Go: "go1.26"},
 		LogRequests: true,

@@ -32,9 +32,9 @@ func groupRoutes(s *chat.Service) []route {
 	}
 }
 
-// groupAdminRoutes is what backends reach of them, beside the four of package push
-// that also work without a store.
-func groupAdminRoutes(s *chat.Service) []route {
+// chatGroupAdminRoutes is what backends reach of them, beside what groupAdminRoutes
+// has without a store too.
+func chatGroupAdminRoutes(s *chat.Service) []route {
 	return []route{
 		{method: "POST", path: "/api/groups", handle: call(bind, s.GroupCreate), logged: true},
 		{method: "GET", path: "/api/groups", handle: call(bind, s.GroupList), logged: true},

@@ -28,14 +28,12 @@ func newGroupDoors(t *testing.T) *groupDoors {
 
 	platforms, keys := newKeys(t)
 	n := newNode("anna/web", "bert/web")
-	ports := n.ports()
-	ports.Groups = chat.NewPushGroups(service)
-	pushes := push.New(ports, platforms, push.Options{})
+	pushes := push.New(n.ports(), platforms, push.Options{})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.admin.addr, d.admin.client = serve(t, api.NewAdmin(pushes, keys, metrics.New(1), api.AdminOptions{Services: d.services}), ln)
+	d.admin.addr, d.admin.client = serve(t, api.NewAdmin(pushes, keys, metrics.New(1), api.AdminOptions{Groups: chat.NewGroupAdmin(service, n), Services: d.services}), ln)
 	return d
 }
 

@@ -55,9 +55,7 @@ func TestMembersChanged(t *testing.T) {
 	want("team +zoe by adam")
 	ok(p.GroupRemove(ctx, as("olga"), chat.GroupRemoveRequest{Group: "team", Users: []string{"mia", "zoe"}}))(t)
 	want("team -mia,zoe by olga")
-	if err := chat.NewPushGroups(p.Service).SetGroup(ctx, "team", []string{"mike"}); err != nil {
-		t.Fatal(err)
-	}
+	ok(chat.NewGroupAdmin(p.Service, &everyoneOnline{}).SetGroup(ctx, admin, "team", []string{"mike"}))(t)
 	want("team -adam")
 	deleted := ok(p.Deleting(ctx, "mike"))(t)
 	want()

@@ -118,7 +118,6 @@ func (c *Config) PushOptions() push.Options {
 		PresenceAll:      c.Presence.All,
 		PresenceAnnounce: c.Presence.Announce,
 		TopicPresence:    prefixes(c.Topics.Presence).fit,
-		MaxGroupMembers:  max(c.Chat.GroupMax, push.MaxGroupMembers),
 		// What is recovered shares the client's send buffer with what is pushed
 		// meanwhile.
 		MaxRecover: int(c.SendBuffer) / 2,

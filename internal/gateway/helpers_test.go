@@ -86,7 +86,7 @@ func start(t *testing.T, o setup) *node {
 	if n.engine, err = engine.New(platforms, n.metrics, log, o.node); err != nil {
 		t.Fatal(err)
 	}
-	ports := push.Ports{Deliverer: n.engine, Closer: n.engine, Directory: n.engine, Topics: n.engine, Groups: groups}
+	ports := push.Ports{Deliverer: n.engine, Closer: n.engine, Directory: n.engine, Topics: n.engine}
 	if o.chat != nil {
 		n.chat = chat.New(chat.Ports{Store: o.chat, Deliverer: n.engine, Members: n.groups, Presence: n.engine}, chat.Options{})
 		ports.Durable = n.chat

@@ -64,7 +64,7 @@ func (n *Node) Online(_ context.Context, users []string) ([]string, error) {
 	return online, nil
 }
 
-// AllOnline implements push.Directory.
+// AllOnline implements push.OnlineLister, and that of package chat.
 func (n *Node) AllOnline(_ context.Context, most int) ([]string, error) {
 	users, err := n.hub.AllOnline(most)
 	if errors.Is(err, hub.ErrTooManyOnline) {

@@ -21,6 +21,7 @@ var (
 	_ delivery.Deliverer = (*Node)(nil)
 	_ delivery.Closer    = (*Node)(nil)
 	_ push.Directory     = (*Node)(nil)
+	_ push.OnlineLister  = (*Node)(nil)
 	_ push.Topics        = (*Node)(nil)
 )
 

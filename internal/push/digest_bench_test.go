@@ -56,7 +56,7 @@ func BenchmarkLoginStorm(b *testing.B) {
 			var logins, digest time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
-				s := push.New(push.Ports{Deliverer: h, Closer: h, Directory: h, Topics: h, Groups: h}, platforms, push.Options{PresenceAnnounce: announce})
+				s := push.New(push.Ports{Deliverer: h, Closer: h, Directory: h, Topics: h}, platforms, push.Options{PresenceAnnounce: announce})
 				began := time.Now()
 				for _, u := range names {
 					s.Presence(u, web, true)

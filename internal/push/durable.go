@@ -14,28 +14,31 @@ import (
 	"pushd/internal/delivery"
 )
 
-// Durable keeps pushes until their receivers have them. *chat.Service is one.
+// Durable stores pushes until their receivers have them. *chat.Service is one.
 type Durable interface {
 	// Keep commits a message for a receiver, who is notice:USER, group:ID or all, and
 	// returns what clients are pushed; nil when the same key was used for the same
 	// receiver before. With a ttl its content goes after that time; 0 is never.
-	Keep(ctx context.Context, id account.Identity, to string, data Message, ttl time.Duration, key string) (codec.Frame, error)
+	Keep(
+		ctx context.Context, id account.Identity, to string, data Message, ttl time.Duration, key string,
+	) (codec.Frame, error)
 }
 
-// keeping is how many commits one push waits for at the same time. They share
+// maxCommits is how many commits one push waits for at the same time. They share
 // transactions, so one after the other would take many times as long.
-const keeping = 256
+const maxCommits = 256
 
-// durable checks what a durable push can't be, and where it goes: a notification
+// receivers checks what a durable push can't be, and where it goes: a notification
 // for each user, a message for each group, one row for everybody.
-func (s *Service) durable(item BatchItem) (to []string, err error) {
+func (s *pushService) receivers(item BatchItem) (to []string, err error) {
 	switch {
-	case s.ports.Durable == nil:
-		return nil, malformed("durable needs a store, and this server runs without one: push without durable, or with ttl to wait for users that are offline")
+	case s.durable == nil:
+		return nil, malformed("durable needs a store, and this server runs without one: " +
+			"push without durable, or with ttl to wait for users that are offline")
 	case len(item.Topics)+len(item.Sessions) > 0:
 		return nil, malformed("durable is for users, groups and everyone: topics and sessions have nothing that lasts")
 	case len(item.Platforms) > 0:
-		return nil, malformed("durable reaches a user on all platforms, whenever he comes: leave platforms out")
+		return nil, malformed("durable reaches a user on all platforms, whenever they come: leave platforms out")
 	case item.Everyone:
 		return []string{"all"}, nil
 	}
@@ -52,46 +55,51 @@ func (s *Service) durable(item BatchItem) (to []string, err error) {
 // deliverDurable commits the push for each receiver and delivers what was
 // committed. After an error part of them may have it; the same push with the same
 // idempotency key then goes to the others alone.
-func (s *Service) deliverDurable(ctx context.Context, id account.Identity, to []string, item BatchItem) (PushReply, error) {
+func (s *pushService) deliverDurable(
+	ctx context.Context, id account.Identity, to []string, item BatchItem,
+) (PushReply, error) {
 	pushID, err := s.newID()
 	if err != nil {
 		return PushReply{}, err
 	}
 	reply := PushReply{ID: pushID, Offline: []string{}}
-	for part := range slices.Chunk(to, keeping) {
-		frames, kept := s.keep(ctx, id, part, item)
+	for part := range slices.Chunk(to, maxCommits) {
+		frames, commitErr := s.commit(ctx, id, part, item)
 		for i, f := range frames {
 			if f == nil {
 				continue
 			}
-			got, err := s.ports.Deliverer.Deliver(ctx, durableTarget(part[i]), f)
+			got, err := s.deliverer.Deliver(ctx, durableTarget(part[i]), f)
 			if err != nil {
-				return PushReply{}, err // it is kept, and comes with the next Sync
+				return PushReply{}, err // it is stored, and comes with the next Sync
 			}
 			reply.Sessions += got.Sessions
 			reply.Users += got.Users
 			reply.Offline = append(reply.Offline, got.Offline...)
 		}
-		if kept != nil {
-			return PushReply{}, kept
+		if commitErr != nil {
+			return PushReply{}, commitErr
 		}
 	}
 	return reply, nil
 }
 
-// keep commits for some receivers at once. The error is that of the first who has
-// one.
-func (s *Service) keep(ctx context.Context, id account.Identity, to []string, item BatchItem) ([]codec.Frame, error) {
+// commit stores a push for each receiver, all at once. The error is that of the first
+// receiver that has one.
+func (s *pushService) commit(
+	ctx context.Context, id account.Identity, to []string, item BatchItem,
+) ([]codec.Frame, error) {
+	ttl := time.Duration(item.TTL) * time.Second
 	frames, errs := make([]codec.Frame, len(to)), make([]error, len(to))
 	var all sync.WaitGroup
 	for i := range to {
 		all.Go(func() {
 			defer func() {
 				if p := recover(); p != nil { // as in a request, which this is a part of
-					errs[i] = fmt.Errorf("keep a push: panic: %v\n%s", p, debug.Stack())
+					errs[i] = fmt.Errorf("store a push: panic: %v\n%s", p, debug.Stack())
 				}
 			}()
-			frames[i], errs[i] = s.ports.Durable.Keep(ctx, id, to[i], item.Message, time.Duration(item.TTL)*time.Second, item.IdempotencyKey)
+			frames[i], errs[i] = s.durable.Keep(ctx, id, to[i], item.Message, ttl, item.IdempotencyKey)
 		})
 	}
 	all.Wait()

@@ -23,8 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // and topics that remember. A user of many platforms has as many sessions.
 type node struct {
 	*delivertest.Node
-	groups     *push.MemoryGroups
-	groupsFail error // what asking for groups and deleting them ends with
+	groups      *push.MemoryGroups
+	idempotency push.Idempotency // the default if nil
 
 	mu       sync.Mutex
 	dropped  map[string]int
@@ -39,7 +39,7 @@ func newNode() *node {
 }
 
 func (n *node) ports() push.Ports {
-	return push.Ports{Deliverer: n, Closer: n, Directory: n, Topics: n, Groups: n}
+	return push.Ports{Deliverer: n, Closer: n, Directory: n, Topics: n, Idempotency: n.idempotency}
 }
 
 // sent empties the record of deliveries and returns it.
@@ -127,24 +127,6 @@ func (n *node) kicks() (all []string) {
 
 func (n *node) topicsOf(session string) []string { return n.Topics(session) }
 
-func (n *node) SetGroup(ctx context.Context, group string, users []string) error {
-	return n.groups.SetGroup(ctx, group, users)
-}
-
-func (n *node) AddMembers(ctx context.Context, group string, users []string) (int, error) {
-	return n.groups.AddMembers(ctx, group, users)
-}
-
-func (n *node) Group(ctx context.Context, group string) ([]string, bool, error) {
-	users, ok, err := n.groups.Group(ctx, group)
-	return users, ok, errors.Join(err, n.groupsFail)
-}
-
-func (n *node) DeleteGroup(ctx context.Context, group string) (bool, error) {
-	was, err := n.groups.DeleteGroup(ctx, group)
-	return was, errors.Join(err, n.groupsFail)
-}
-
 func (n *node) Dropped(reason string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -155,6 +137,11 @@ func (n *node) drops(reason string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.dropped[reason]
+}
+
+// groupAdmin administers the groups of the node.
+func (n *node) groupAdmin(log *slog.Logger) *push.GroupAdmin {
+	return push.NewGroupAdmin(n.groups, n, log)
 }
 
 // service makes a service on the node.

@@ -29,14 +29,14 @@ type heldPush struct {
 	platforms uint64   // the same as a set; 0 is any
 	expires   time.Time
 
-	oldest *list.Element // its place in held.order
-	index  int           // its place in held.expiry
+	oldest *list.Element // its place in heldPushes.order
+	index  int           // its place in heldPushes.expiry
 }
 
 func (p *heldPush) fits(platforms uint64) bool { return p.platforms == 0 || p.platforms&platforms != 0 }
 
-// held keeps pushes for users that are offline. At each bound the oldest goes.
-type held struct {
+// heldPushes keep pushes for users that are offline. At each bound the oldest goes.
+type heldPushes struct {
 	// Immutable.
 	limit, maxBytes int
 	clock           Clock
@@ -53,8 +53,8 @@ type held struct {
 	due    map[string]struct{}    // guarded by mu; users to look at, all of them in users
 }
 
-func newHeld(limit, maxBytes int, clock Clock, drops Drops) *held {
-	return &held{
+func newHeldPushes(limit, maxBytes int, clock Clock, drops Drops) *heldPushes {
+	return &heldPushes{
 		limit: limit, maxBytes: maxBytes, clock: clock, drops: drops,
 		wake:  make(chan struct{}, 1),
 		users: map[string][]*heldPush{}, due: map[string]struct{}{},
@@ -62,7 +62,7 @@ func newHeld(limit, maxBytes int, clock Clock, drops Drops) *held {
 }
 
 // add takes pushes in. It reports how many of them found room.
-func (h *held) add(pushes ...*heldPush) int {
+func (h *heldPushes) add(pushes ...*heldPush) int {
 	var lost tally
 	h.mu.Lock()
 	for _, p := range pushes {
@@ -100,7 +100,7 @@ func (h *held) add(pushes ...*heldPush) int {
 
 // take removes and returns, oldest first, what the user may have on any of the
 // platforms.
-func (h *held) take(user string, platforms uint64) []*heldPush {
+func (h *heldPushes) take(user string, platforms uint64) []*heldPush {
 	now := h.clock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,8 +116,8 @@ func (h *held) take(user string, platforms uint64) []*heldPush {
 	return taken
 }
 
-// arrived has a user looked at now, if anything waits for it.
-func (h *held) arrived(user string) {
+// arrived has a user looked at now, if anything waits for them.
+func (h *heldPushes) arrived(user string) {
 	if h.count.Load() == 0 || !h.mark(user) {
 		return
 	}
@@ -129,7 +129,7 @@ func (h *held) arrived(user string) {
 
 // mark has a user looked at with the next wake or tick. It reports whether
 // anything waits for it.
-func (h *held) mark(user string) bool {
+func (h *heldPushes) mark(user string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	mine := h.users[user]
@@ -141,7 +141,7 @@ func (h *held) mark(user string) bool {
 }
 
 // takeDue returns the users that are marked, and unmarks them.
-func (h *held) takeDue() []string {
+func (h *heldPushes) takeDue() []string {
 	if h.count.Load() == 0 {
 		return nil
 	}
@@ -157,7 +157,7 @@ func (h *held) takeDue() []string {
 
 // expire drops what waited too long, a few at a time, since logins want the
 // lock too.
-func (h *held) expire() {
+func (h *heldPushes) expire() {
 	const batch = 256
 	now := h.clock()
 	for n := batch; n == batch; {
@@ -172,7 +172,7 @@ func (h *held) expire() {
 	}
 }
 
-func (h *held) removeLocked(p *heldPush) {
+func (h *heldPushes) removeLocked(p *heldPush) {
 	h.order.Remove(p.oldest)
 	heap.Remove(&h.expiry, p.index)
 	p.oldest = nil
@@ -220,21 +220,24 @@ func (e *expiryHeap) Pop() any {
 	return last
 }
 
-// hold keeps a push for users that were offline when it was delivered to the
-// others. It reports for how many.
-func (s *Service) hold(ctx context.Context, users, names []string, platforms uint64, frame codec.Frame, ttl time.Duration) int {
+// hold has a push wait for users that were offline when it was delivered to the
+// others. It returns for how many there was room.
+func (s *pushService) hold(
+	ctx context.Context, users, names []string, platforms uint64, frame codec.Frame, ttl time.Duration,
+) int {
 	expires := s.clock().Add(ttl)
 	pushes := make([]*heldPush, len(users))
 	for i, u := range users {
 		pushes[i] = &heldPush{user: strings.Clone(u), frame: frame, names: names, platforms: platforms, expires: expires}
 	}
 	n := s.held.add(pushes...)
-	// A user that logged in after the delivery and before the line above was
-	// told to arrived too early. It is online now, so it is found here; one that
-	// logs in from here on finds what is held.
-	online, err := s.ports.Directory.CheckUsers(ctx, users)
+	// Of a user that logged in after the delivery and before the line above, arrived
+	// was called too early. That user is online now, so it is found here; one that logs
+	// in from here on finds what is held.
+	online, err := s.directory.CheckUsers(ctx, users)
 	if err != nil {
-		s.log.Warn("users that a push waits for may be online: it is delivered when they log in again", slog.Any("error", err))
+		s.log.Warn("users that a push waits for may be online: it is delivered when they log in again",
+			slog.Any("error", err))
 	}
 	for _, on := range online {
 		s.held.arrived(on.User)
@@ -244,12 +247,12 @@ func (s *Service) hold(ctx context.Context, users, names []string, platforms uin
 
 // deliverHeld delivers to the users that arrived. What can't be delivered
 // waits on, and is tried again at the next tick as long as the user is online.
-func (s *Service) deliverHeld(ctx context.Context) {
+func (s *pushService) deliverHeld(ctx context.Context) {
 	due := s.held.takeDue()
 	if len(due) == 0 {
 		return
 	}
-	online, err := s.ports.Directory.CheckUsers(ctx, due)
+	online, err := s.directory.CheckUsers(ctx, due)
 	if err != nil {
 		for _, user := range due {
 			s.held.mark(user)
@@ -258,9 +261,9 @@ func (s *Service) deliverHeld(ctx context.Context) {
 		return
 	}
 	for _, on := range online {
-		pushes := s.held.take(on.User, s.platformSet(on.Platforms))
+		pushes := s.held.take(on.User, s.platforms.set(on.Platforms))
 		for i, p := range pushes {
-			r, err := s.ports.Deliverer.Deliver(ctx, delivery.Target{Users: []string{p.user}, Platforms: p.names}, p.frame)
+			r, err := s.deliverer.Deliver(ctx, delivery.Target{Users: []string{p.user}, Platforms: p.names}, p.frame)
 			if err != nil || r.Sessions == 0 {
 				s.log.Debug("held push not delivered yet", slog.String("user", p.user), slog.Any("error", err))
 				s.held.add(pushes[i:]...)

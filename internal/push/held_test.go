@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,17 +165,17 @@ func TestHeldPushIsTriedAgain(t *testing.T) {
 		held(t, s, "bob", `{"i":1}`, 30)
 		held(t, s, "bob", `{"i":2}`, 30)
 		n.sent()
-		n.mu.Lock()
+		var room atomic.Bool
 		n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
-			return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
+			if !room.Load() {
+				return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
+			}
+			return delivery.Receipt{Sessions: 1, Users: 1}, nil
 		}
-		n.mu.Unlock()
 		n.set("bob", "web")
 		s.Presence("bob", web, true)
 		synctest.Wait()
-		n.mu.Lock()
-		n.Instead = nil
-		n.mu.Unlock()
+		room.Store(true)
 		time.Sleep(2 * time.Second)
 		if got := payloads(n.sent()); got != `{"i":1} {"i":2}` {
 			t.Errorf("received %s", got)

@@ -50,63 +50,26 @@ type HistoryReply struct {
 
 // History reads what a topic remembers, for a client's session or a backend
 // with the scope read. 404 for a topic that has no history.
-func (s *Service) History(ctx context.Context, id account.Identity, r HistoryRequest) (HistoryReply, error) {
+func (s *topicService) History(ctx context.Context, id account.Identity, r HistoryRequest) (HistoryReply, error) {
 	if id.Key != "" {
-		if err := s.allow(id, account.ScopeRead, "topic history"); err != nil {
+		if err := allow(s.log, id, account.ScopeRead, "topic.history"); err != nil {
 			return HistoryReply{}, err
 		}
 	} else if err := socketOnly(id); err != nil {
 		return HistoryReply{}, err
 	}
-	if err := validName("topic", r.Topic); err != nil {
+	if err := validTopic(r.Topic); err != nil {
 		return HistoryReply{}, err
 	}
-	if !s.ports.Topics.Remembers(r.Topic) {
+	if !s.topics.Remembers(r.Topic) {
 		return HistoryReply{}, codec.Errorf(codec.CodeNotFound, "this topic has no history (option topics.history)")
 	}
-	past, err := s.ports.Topics.History(ctx, r.Topic, r.After, clampPage(r.Limit), s.opts.MaxRecover)
+	past, err := s.topics.History(ctx, r.Topic, r.After, clampPage(r.Limit), s.maxRecover)
 	if err != nil {
 		return HistoryReply{}, err
 	}
 	return HistoryReply{
 		Topic: r.Topic, Position: past.Position, First: past.First, Messages: messages(past.Frames),
 		More: past.After+uint64(len(past.Frames)) < past.Offset,
-	}, nil
-}
-
-// RosterRequest asks who is in a topic.
-type RosterRequest struct {
-	Topic  string `json:"topic"`
-	Limit  int    `json:"limit,omitempty"` // 50 if 0; 200 at most
-	Cursor string `json:"cursor,omitempty"`
-}
-
-// RosterReply is a page of who is in a topic.
-type RosterReply struct {
-	Topic       string       `json:"topic"`
-	Users       []OnlineUser `json:"users"`
-	Count       int          `json:"count"`       // users in all
-	Subscribers int          `json:"subscribers"` // sessions in all
-	NextCursor  string       `json:"next_cursor,omitempty"`
-}
-
-// TopicPresence tells a client who is in a topic. 403 where
-// Options.TopicPresence doesn't say that they may know of each other.
-func (s *Service) TopicPresence(ctx context.Context, id account.Identity, r RosterRequest) (RosterReply, error) {
-	if err := socketOnly(id); err != nil {
-		return RosterReply{}, err
-	}
-	if err := validName("topic", r.Topic); err != nil {
-		return RosterReply{}, err
-	}
-	if s.opts.TopicPresence == nil || !s.opts.TopicPresence(r.Topic) {
-		return RosterReply{}, codec.Errorf(codec.CodeForbidden, "who is in this topic is not told (option topics.presence)")
-	}
-	page, err := s.ports.Topics.Roster(ctx, r.Topic, clampPage(r.Limit), r.Cursor)
-	if err != nil {
-		return RosterReply{}, err
-	}
-	return RosterReply{
-		Topic: r.Topic, Users: notNil(page.Users), Count: page.Count, Subscribers: page.Subscribers, NextCursor: page.Next,
 	}, nil
 }

@@ -1,9 +1,11 @@
 package push_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,7 @@ import (
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
 	"pushd/internal/push"
+	"pushd/internal/push/pushtest"
 )
 
 func keyed(key, msg string) push.PushRequest {
@@ -181,4 +184,102 @@ func TestAnUnknownErrorReachesNobodyInside(t *testing.T) {
 	if !errors.Is(err, boom) || codec.AsError(err).Msg != "internal error" {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestMemoryIdempotency holds the default to the contract.
+func TestMemoryIdempotency(t *testing.T) {
+	pushtest.Idempotency(t, func(*testing.T) pushtest.Subject {
+		now := time.UnixMilli(1793000000000)
+		m := push.NewMemoryIdempotency(push.Options{Clock: func() time.Time { return now }, IdempotencyWindow: time.Minute})
+		return pushtest.Subject{Idempotency: m, EndWindow: func() { now = now.Add(time.Minute) }}
+	})
+}
+
+// broken is an Idempotency whose store fails, in what claim and end say.
+type broken struct{ claim, end error }
+
+func (b broken) Claim(context.Context, push.IdempotencyKey, push.Fingerprint) (push.Claim, *push.PushReply, error) {
+	return push.Claim{}, nil, b.claim
+}
+func (b broken) Remember(context.Context, push.Claim, push.PushReply) error { return b.end }
+func (b broken) Forget(context.Context, push.Claim, error) error            { return b.end }
+
+func TestNothingIsPushedWithoutTheClaim(t *testing.T) {
+	n := newNode()
+	n.idempotency = broken{claim: codec.Errorf(codec.CodeUnavailable, "the database can't answer now")}
+	_, err := service(t, n, push.Options{}).Push(t.Context(), pusher, keyed("k", `{}`))
+	wantCode(t, err, 503, "database")
+	if len(n.sent()) != 0 {
+		t.Error("pushed")
+	}
+}
+
+// What was pushed is answered as such, though a retry is not safe then.
+func TestAPushIsAnsweredThoughItIsNotRemembered(t *testing.T) {
+	n := newNode()
+	n.idempotency = broken{end: errors.New("the database is gone")}
+	var log bytes.Buffer
+	s := service(t, n, push.Options{Log: logged(&log)})
+	ok(s.Push(t.Context(), pusher, keyed("k", `{}`)))(t)
+	n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+		return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
+	}
+	_, err := s.Push(t.Context(), pusher, keyed("k", `{}`))
+	wantCode(t, err, 503, "mailbox full")
+	if strings.Count(log.String(), `error="the database is gone"`) != 2 {
+		t.Errorf("log:\n%s", &log)
+	}
+}
+
+// claims counts what ends, and refuses a ctx that is done.
+type claims struct {
+	push.Idempotency
+	ended int
+}
+
+func (c *claims) Remember(ctx context.Context, claim push.Claim, r push.PushReply) error {
+	if ctx.Err() == nil {
+		c.ended++
+	}
+	return c.Idempotency.Remember(ctx, claim, r)
+}
+
+func TestAClaimEndsThoughItsCallerIsGone(t *testing.T) {
+	n := newNode()
+	c := &claims{Idempotency: push.NewMemoryIdempotency(push.Options{})}
+	n.idempotency = c
+	ctx, cancel := context.WithCancel(t.Context())
+	n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+		cancel()
+		return delivery.Receipt{Sessions: 1}, nil
+	}
+	ok(service(t, n, push.Options{}).Push(ctx, pusher, keyed("k", `{}`)))(t)
+	if c.ended != 1 {
+		t.Errorf("%d claims ended", c.ended)
+	}
+}
+
+func TestThoseThatWaitGetTheFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode()
+		release, calls := make(chan struct{}), 0
+		n.Instead = func(context.Context, delivery.Target) (delivery.Receipt, error) {
+			calls++
+			<-release
+			return delivery.Receipt{}, codec.Errorf(codec.CodeUnavailable, "mailbox full")
+		}
+		s := service(t, n, push.Options{})
+		failed := make(chan error, 2)
+		for range 2 {
+			go func() { _, err := s.Push(t.Context(), pusher, keyed("k", `{}`)); failed <- err }()
+		}
+		synctest.Wait() // one delivers, the other waits for it
+		close(release)
+		for range 2 {
+			wantCode(t, <-failed, 503, "mailbox full")
+		}
+		if calls != 1 {
+			t.Errorf("delivered %d times, want once", calls)
+		}
+	})
 }

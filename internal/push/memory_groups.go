@@ -21,22 +21,20 @@ const (
 // so that a delivery reads one without a copy.
 type MemoryGroups struct {
 	// Immutable.
-	groups, members int
+	maxGroups, maxMembers int
 
 	mu     sync.RWMutex
 	byName map[string][]string // ascending, each once; guarded by mu
 }
 
-// What they are for the service and for a node.
-var (
-	_ Groups                = (*MemoryGroups)(nil)
-	_ delivery.MemberSource = (*MemoryGroups)(nil)
-)
+var _ delivery.MemberSource = (*MemoryGroups)(nil)
 
-// NewMemoryGroups has no groups yet, and room for some of some members each:
-// MaxGroups and MaxGroupMembers if 0.
+// NewMemoryGroups has no groups yet, and room for so many, of so many
+// members each: MaxGroups and MaxGroupMembers if 0.
 func NewMemoryGroups(groups, members int) *MemoryGroups {
-	return &MemoryGroups{groups: or(groups, MaxGroups), members: or(members, MaxGroupMembers), byName: map[string][]string{}}
+	return &MemoryGroups{
+		maxGroups: or(groups, MaxGroups), maxMembers: or(members, MaxGroupMembers), byName: map[string][]string{},
+	}
 }
 
 // Len is how many groups there are.
@@ -46,8 +44,8 @@ func (g *MemoryGroups) Len() int {
 	return len(g.byName)
 }
 
-// Members implements delivery.MemberSource. There are no revisions, as nobody
-// keeps what it returns.
+// Members implements delivery.MemberSource. There are no revisions, as
+// nobody caches what it returns.
 func (g *MemoryGroups) Members(_ context.Context, group string) (users []string, revision uint64, err error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -58,48 +56,46 @@ func (g *MemoryGroups) Members(_ context.Context, group string) (users []string,
 	return users, 0, nil
 }
 
-// SetGroup implements Groups.
-func (g *MemoryGroups) SetGroup(_ context.Context, group string, users []string) error {
-	_, err := g.set(group, func([]string) []string { return users })
-	return err
+// Set creates a group, or replaces its members, and returns how many they are. 429
+// over a bound.
+func (g *MemoryGroups) Set(group string, users []string) (size int, err error) {
+	return g.change(group, func([]string) []string { return users })
 }
 
-// AddMembers implements Groups.
-func (g *MemoryGroups) AddMembers(_ context.Context, group string, users []string) (size int, err error) {
-	return g.set(group, func(members []string) []string { return slices.Concat(members, users) })
+// Add adds users to a group, creating it, and returns its size. 429 over a bound.
+func (g *MemoryGroups) Add(group string, users []string) (size int, err error) {
+	return g.change(group, func(members []string) []string { return slices.Concat(members, users) })
 }
 
-// set puts new members in the place of the present ones, if any. next is called
+// change puts new members in the place of the present ones, if any. next is called
 // under the lock and only puts a list together.
-func (g *MemoryGroups) set(group string, next func(members []string) []string) (size int, err error) {
+func (g *MemoryGroups) change(group string, next func(members []string) []string) (size int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	members, there := g.byName[group]
-	if !there && len(g.byName) >= g.groups {
-		return 0, codec.Errorf(codec.CodeTooMany, "there are %d groups, and no room for more: delete some", g.groups)
+	if !there && len(g.byName) >= g.maxGroups {
+		return 0, codec.Errorf(codec.CodeTooMany, "there are %d groups, and no room for more: delete some", g.maxGroups)
 	}
 	users := slices.Compact(slices.Sorted(slices.Values(next(members))))
-	if len(users) > g.members {
-		return 0, codec.Errorf(codec.CodeTooMany, "a group has at most %d members, not %d", g.members, len(users))
+	if len(users) > g.maxMembers {
+		return 0, codec.Errorf(codec.CodeTooMany, "a group has at most %d members, not %d", g.maxMembers, len(users))
 	}
 	// The group outlives the request whose buffer these strings may be part of.
 	g.byName[strings.Clone(group)] = cloned(users)
 	return len(users), nil
 }
 
-// Group implements Groups.
-func (g *MemoryGroups) Group(_ context.Context, group string) (users []string, ok bool, err error) {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	users, ok = g.byName[group]
-	return users, ok, nil
-}
-
-// DeleteGroup implements Groups.
-func (g *MemoryGroups) DeleteGroup(_ context.Context, group string) (was bool, err error) {
+// Delete forgets a group; 404 when there is none.
+func (g *MemoryGroups) Delete(group string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, was = g.byName[group]
+	if _, there := g.byName[group]; !there {
+		return noGroup(group)
+	}
 	delete(g.byName, group)
-	return was, nil
+	return nil
+}
+
+func noGroup(group string) error {
+	return codec.Errorf(codec.CodeNotFound, "no group %s", group)
 }

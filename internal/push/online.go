@@ -69,12 +69,25 @@ type KickReply struct {
 	Closed int `json:"closed"`
 }
 
+// onlineService answers who is online, and closes sessions.
+type onlineService struct {
+	// Immutable.
+	directory Directory
+	closer    delivery.Closer
+	platforms platformNames
+	log       *slog.Logger
+}
+
+func newOnlineService(ports Ports, platforms platformNames, o Options) *onlineService {
+	return &onlineService{directory: ports.Directory, closer: ports.Closer, platforms: platforms, log: o.Log}
+}
+
 // Online returns the totals.
-func (s *Service) Online(ctx context.Context, id account.Identity, _ OnlineRequest) (Counts, error) {
-	if err := s.allow(id, account.ScopeRead, "online"); err != nil {
+func (s *onlineService) Online(ctx context.Context, id account.Identity, _ OnlineRequest) (Counts, error) {
+	if err := allow(s.log, id, account.ScopeRead, "online.counts"); err != nil {
 		return Counts{}, err
 	}
-	c, err := s.ports.Directory.Counts(ctx)
+	c, err := s.directory.Counts(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -88,11 +101,11 @@ func (s *Service) Online(ctx context.Context, id account.Identity, _ OnlineReque
 }
 
 // OnlineUsers lists who is online, a page at a time.
-func (s *Service) OnlineUsers(ctx context.Context, id account.Identity, r OnlineUsersRequest) (OnlineUsersReply, error) {
-	if err := s.allow(id, account.ScopeRead, "online.users"); err != nil {
+func (s *onlineService) OnlineUsers(ctx context.Context, id account.Identity, r OnlineUsersRequest) (OnlineUsersReply, error) {
+	if err := allow(s.log, id, account.ScopeRead, "online.users"); err != nil {
 		return OnlineUsersReply{}, err
 	}
-	platform, err := s.platformName(r.Platform)
+	platform, err := s.platforms.of(r.Platform)
 	if err != nil {
 		return OnlineUsersReply{}, err
 	}
@@ -100,22 +113,24 @@ func (s *Service) OnlineUsers(ctx context.Context, id account.Identity, r Online
 	if r.Limit != 0 {
 		limit = min(max(r.Limit, 1), MaxPage)
 	}
-	users, next, err := s.ports.Directory.OnlineUsers(ctx, platform, limit, r.Cursor)
+	users, next, err := s.directory.OnlineUsers(ctx, platform, limit, r.Cursor)
 	if err != nil {
 		return OnlineUsersReply{}, err
 	}
 	return OnlineUsersReply{Users: notNil(users), NextCursor: next}, nil
 }
 
-// UserSessions describes a user's sessions; 404 when it has none.
-func (s *Service) UserSessions(ctx context.Context, id account.Identity, r UserSessionsRequest) (UserSessionsReply, error) {
-	if err := s.allow(id, account.ScopeRead, "online.user"); err != nil {
+// UserSessions describes a user's sessions; 404 when there are none.
+func (s *onlineService) UserSessions(
+	ctx context.Context, id account.Identity, r UserSessionsRequest,
+) (UserSessionsReply, error) {
+	if err := allow(s.log, id, account.ScopeRead, "online.sessions"); err != nil {
 		return UserSessionsReply{}, err
 	}
 	if err := account.ValidUserID(r.User); err != nil {
 		return UserSessionsReply{}, err
 	}
-	sessions, err := s.ports.Directory.UserSessions(ctx, r.User)
+	sessions, err := s.directory.UserSessions(ctx, r.User)
 	if err != nil {
 		return UserSessionsReply{}, err
 	}
@@ -126,30 +141,30 @@ func (s *Service) UserSessions(ctx context.Context, id account.Identity, r UserS
 }
 
 // CheckUsers tells which of up to MaxCheck users are online.
-func (s *Service) CheckUsers(ctx context.Context, id account.Identity, r CheckUsersRequest) (CheckUsersReply, error) {
-	if err := s.allow(id, account.ScopeRead, "online.check"); err != nil {
+func (s *onlineService) CheckUsers(ctx context.Context, id account.Identity, r CheckUsersRequest) (CheckUsersReply, error) {
+	if err := allow(s.log, id, account.ScopeRead, "online.check"); err != nil {
 		return CheckUsersReply{}, err
 	}
-	return s.checkUsers(ctx, r.Users, MaxCheck)
+	return checkUsers(ctx, s.directory, r.Users, MaxCheck)
 }
 
-func (s *Service) checkUsers(ctx context.Context, users []string, most int) (CheckUsersReply, error) {
+func checkUsers(ctx context.Context, directory Directory, users []string, most int) (CheckUsersReply, error) {
 	if err := validUsers(users, most); err != nil {
 		return CheckUsersReply{}, err
 	}
-	online, err := s.ports.Directory.CheckUsers(ctx, users)
+	online, err := directory.CheckUsers(ctx, users)
 	return CheckUsersReply{Online: notNil(online)}, err
 }
 
 // Kick closes sessions with 4004 and the reason, which the client is shown.
-func (s *Service) Kick(ctx context.Context, id account.Identity, r KickRequest) (KickReply, error) {
-	if err := s.allow(id, account.ScopeAdmin, "kick"); err != nil {
+func (s *onlineService) Kick(ctx context.Context, id account.Identity, r KickRequest) (KickReply, error) {
+	if err := allow(s.log, id, account.ScopeAdmin, "online.kick"); err != nil {
 		return KickReply{}, err
 	}
 	if err := validKick(r); err != nil {
 		return KickReply{}, err
 	}
-	platform, err := s.platformName(r.Platform)
+	platform, err := s.platforms.of(r.Platform)
 	if err != nil {
 		return KickReply{}, err
 	}
@@ -157,7 +172,7 @@ func (s *Service) Kick(ctx context.Context, id account.Identity, r KickRequest) 
 	if platform != "" {
 		of.Platforms = []string{platform}
 	}
-	n, err := s.ports.Closer.Close(ctx, of, delivery.CauseKicked, r.Reason)
+	n, err := s.closer.Close(ctx, of, delivery.CauseKicked, r.Reason)
 	s.log.Info("kick", slog.String("key", id.Key), slog.String("user", r.User), slog.String("platform", platform),
 		slog.String("session", r.Session), slog.String("reason", r.Reason), slog.Int("closed", n))
 	if err != nil {
@@ -182,40 +197,4 @@ func validKick(r KickRequest) error {
 		return validSession(r.Session)
 	}
 	return account.ValidUserID(r.User)
-}
-
-// platformName is the name of the one platform that id means; "" for "".
-func (s *Service) platformName(id account.PlatID) (string, error) {
-	if id == "" {
-		return "", nil
-	}
-	p, err := s.platforms.Parse(string(id))
-	if err != nil {
-		return "", err
-	}
-	return s.platforms.Name(p), nil
-}
-
-// validUsers checks a list that a question or subscription names.
-func validUsers(users []string, most int) error {
-	switch {
-	case len(users) == 0:
-		return malformed("users is empty")
-	case len(users) > most:
-		return codec.Errorf(codec.CodeTooLarge, "users has at most %d items, not %d", most, len(users))
-	}
-	for _, u := range users {
-		if err := account.ValidUserID(u); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// notNil makes an empty slice encode as [].
-func notNil[T any](v []T) []T {
-	if v == nil {
-		return []T{}
-	}
-	return v
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
@@ -102,50 +101,6 @@ func TestKick(t *testing.T) {
 			wantCode(t, err, 400, c.says)
 		})
 	}
-}
-
-func TestGroups(t *testing.T) {
-	n := newNode()
-	s := service(t, n, push.Options{})
-	ctx := t.Context()
-	user, spoil := borrowed("bob")
-	put := ok(s.PutGroup(ctx, admin, push.PutGroupRequest{Group: "team", Users: []string{user, "alice", user}}))(t)
-	spoil()
-	if put.Size != 2 {
-		t.Errorf("reply %+v", put)
-	}
-	got := ok(s.Group(ctx, admin, push.GroupRequest{Group: "team"}))(t)
-	if got.Size != 2 || !slices.Equal(got.Users, []string{"alice", "bob"}) {
-		t.Errorf("reply %+v", got)
-	}
-	n.set("carol", "web")
-	if rep := ok(s.GroupFromOnline(ctx, admin, push.GroupRequest{Group: "now"}))(t); rep.Size != 1 {
-		t.Errorf("reply %+v", rep)
-	}
-	ok(s.DeleteGroup(ctx, admin, push.GroupRequest{Group: "team"}))(t)
-	_, err := s.DeleteGroup(ctx, admin, push.GroupRequest{Group: "team"})
-	wantCode(t, err, 404, "no group team")
-	_, err = s.Group(ctx, admin, push.GroupRequest{Group: "team"})
-	wantCode(t, err, 404, "no group team")
-	_, err = s.PutGroup(ctx, admin, push.PutGroupRequest{Group: "team"})
-	wantCode(t, err, 400, "users is missing")
-	_, err = s.PutGroup(ctx, admin, push.PutGroupRequest{Group: "team", Users: []string{""}})
-	wantCode(t, err, 400, "")
-	for _, bad := range []string{"", "$x", "a\tb"} {
-		_, err = s.PutGroup(ctx, admin, push.PutGroupRequest{Group: bad, Users: []string{}})
-		wantCode(t, err, 400, "group")
-		_, err = s.Group(ctx, admin, push.GroupRequest{Group: bad})
-		wantCode(t, err, 400, "group")
-		_, err = s.GroupFromOnline(ctx, admin, push.GroupRequest{Group: bad})
-		wantCode(t, err, 400, "group")
-		_, err = s.DeleteGroup(ctx, admin, push.GroupRequest{Group: bad})
-		wantCode(t, err, 400, "group")
-	}
-	n.groupsFail = codec.Errorf(codec.CodeUnavailable, "the database can't answer now")
-	_, err = s.Group(ctx, admin, push.GroupRequest{Group: "now"})
-	wantCode(t, err, 503, "database")
-	_, err = s.DeleteGroup(ctx, admin, push.GroupRequest{Group: "now"})
-	wantCode(t, err, 503, "database")
 }
 
 func BenchmarkPushToOneUser(b *testing.B) {

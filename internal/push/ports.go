@@ -16,10 +16,9 @@ type Directory interface {
 	// OnlineUsers lists users in a stable order, at most limit of them, from
 	// after the cursor ("" for the start); next is "" at the end. A cursor that
 	// doesn't parse is a 400 *codec.Error.
-	OnlineUsers(ctx context.Context, platform string, limit int, cursor string) (users []OnlineUser, next string, err error)
-	// AllOnline is every user that is online, in ascending order; 429 when there are
-	// more than most.
-	AllOnline(ctx context.Context, most int) ([]string, error)
+	OnlineUsers(
+		ctx context.Context, platform string, limit int, cursor string,
+	) (users []OnlineUser, next string, err error)
 	// UserSessions describes the user's sessions; empty when not online.
 	UserSessions(ctx context.Context, user string) ([]SessionInfo, error)
 	// CheckUsers returns those of the users that are online, with platforms. It answers
@@ -83,11 +82,11 @@ type Memory interface {
 
 // Rosters tell who is in topics.
 type Rosters interface {
-	// Roster is a page of a topic's users, where the nodes are told to know them; a
+	// Roster is a page of a topic's users, where the nodes are configured to know them; a
 	// cursor that doesn't parse is a 400. It answers from memory: event loops call it.
 	Roster(ctx context.Context, topic string, limit int, cursor string) (Roster, error)
-	// TopicChanges is who came and went since it was asked last, where the node is
-	// told to know; of large topics it tells less often. It answers from memory.
+	// TopicChanges is who came and went since it was asked last, where the node
+	// is configured to know; of large topics less often. It answers from memory.
 	TopicChanges() []TopicChange
 	// ListTopics is a page of the topics that have subscribers; next is "" at the end.
 	ListTopics(ctx context.Context, limit int, cursor string) (topics []TopicCount, next string, err error)
@@ -117,19 +116,6 @@ type TopicChange struct {
 type TopicCount struct {
 	Topic       string `json:"topic"`
 	Subscribers int    `json:"subscribers"`
-}
-
-// Groups is the membership of users in groups: in memory where there is no store
-// (MemoryGroups), and else the groups that users have too.
-type Groups interface {
-	// SetGroup creates or replaces a group; 429 over a bound.
-	SetGroup(ctx context.Context, group string, users []string) error
-	// AddMembers adds users to the group, creating it; it returns the group's size. 429
-	// over a bound.
-	AddMembers(ctx context.Context, group string, users []string) (size int, err error)
-	// Group returns the members in ascending order; ok is false when there is no such group.
-	Group(ctx context.Context, group string) (users []string, ok bool, err error)
-	DeleteGroup(ctx context.Context, group string) (was bool, err error)
 }
 
 // Counts are the totals of GET /api/online.

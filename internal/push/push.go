@@ -2,11 +2,11 @@ package push
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
@@ -21,7 +21,7 @@ const (
 	maxIdempotencyKey = 128
 )
 
-// PushRequest says what is pushed to whom. The union of the lists receives it,
+// PushRequest says what is pushed, and to which receivers. The union of the lists receives it,
 // each session once; platforms narrows the result. A topic with a history is by
 // itself: its members receive the message there, also if they are named
 // elsewhere, unless platforms narrows it: then it has no place in the history.
@@ -100,30 +100,67 @@ type BatchReply struct {
 	Results []BatchResult `json:"results"`
 }
 
+// pushService pushes what backends send.
+type pushService struct {
+	// Immutable.
+	deliverer  delivery.Deliverer
+	directory  Directory
+	history    Memory
+	durable    Durable // nil without a store
+	keys       Idempotency
+	platforms  platformNames
+	maxMessage int
+	clock      Clock
+	log        *slog.Logger
+
+	ids  *ulid.LockedMonotonicReader
+	held *heldPushes
+}
+
+func newPushService(ports Ports, platforms platformNames, o Options) *pushService {
+	keys := ports.Idempotency
+	if keys == nil {
+		keys = NewMemoryIdempotency(o)
+	}
+	return &pushService{
+		deliverer:  ports.Deliverer,
+		directory:  ports.Directory,
+		history:    ports.Topics,
+		durable:    ports.Durable,
+		keys:       keys,
+		platforms:  platforms,
+		maxMessage: o.MaxMessage,
+		clock:      o.Clock,
+		log:        o.Log,
+		ids:        &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		held:       newHeldPushes(o.MaxHeld, o.MaxHeldBytes, o.Clock, o.Drops),
+	}
+}
+
 // Push delivers one message. 413 for a message or a list over its bound, 409
 // for an idempotency key that was used for something else, 503 when an event
 // loop can't take more: some sessions may then have got it.
-func (s *Service) Push(ctx context.Context, id account.Identity, r PushRequest) (PushReply, error) {
-	if err := s.allow(id, account.ScopePush, "push"); err != nil {
+func (s *pushService) Push(ctx context.Context, id account.Identity, r PushRequest) (PushReply, error) {
+	if err := allow(s.log, id, account.ScopePush, "push.send"); err != nil {
 		return PushReply{}, err
 	}
-	return s.push(ctx, id, BatchItem{PushRequest: r})
+	return s.pushItem(ctx, id, BatchItem{PushRequest: r})
 }
 
 // Broadcast delivers one message to every session, with the errors of Push.
-func (s *Service) Broadcast(ctx context.Context, id account.Identity, r BroadcastRequest) (PushReply, error) {
-	if err := s.allow(id, account.ScopePush, "broadcast"); err != nil {
+func (s *pushService) Broadcast(ctx context.Context, id account.Identity, r BroadcastRequest) (PushReply, error) {
+	if err := allow(s.log, id, account.ScopePush, "push.broadcast"); err != nil {
 		return PushReply{}, err
 	}
-	return s.push(ctx, id, BatchItem{Everyone: true, PushRequest: PushRequest{
+	return s.pushItem(ctx, id, BatchItem{Everyone: true, PushRequest: PushRequest{
 		Platforms: r.Platforms, Message: r.Message, Durable: r.Durable, TTL: r.TTL, IdempotencyKey: r.IdempotencyKey,
 	}})
 }
 
 // Batch delivers up to MaxBatch messages in their order. It fails as a whole
 // only when it can't be read; else each item has its own result.
-func (s *Service) Batch(ctx context.Context, id account.Identity, r BatchRequest) (BatchReply, error) {
-	if err := s.allow(id, account.ScopePush, "batch"); err != nil {
+func (s *pushService) Batch(ctx context.Context, id account.Identity, r BatchRequest) (BatchReply, error) {
+	if err := allow(s.log, id, account.ScopePush, "push.batch"); err != nil {
 		return BatchReply{}, err
 	}
 	switch {
@@ -137,32 +174,32 @@ func (s *Service) Batch(ctx context.Context, id account.Identity, r BatchRequest
 		err := ctx.Err()
 		if err == nil {
 			var reply PushReply
-			if reply, err = s.push(ctx, id, item); err == nil {
+			if reply, err = s.pushItem(ctx, id, item); err == nil {
 				results[i].PushReply = &reply
 				continue
 			}
 		}
 		e := codec.AsError(err)
 		if e.Code == codec.CodeInternal {
-			s.log.Error("item of a batch failed", slog.Int("item", i), slog.Any("cause", err))
+			s.log.Error("item of a batch failed", slog.Int("item", i), slog.Any("error", err))
 		}
 		results[i].Error = &ItemError{Code: e.Code, Message: e.Msg, Temporary: e.Temporary}
 	}
 	return BatchReply{Results: results}, nil
 }
 
-// push checks an item, then delivers it, once for an idempotency key.
-func (s *Service) push(ctx context.Context, id account.Identity, item BatchItem) (PushReply, error) {
+// pushItem checks an item, then delivers it, once for an idempotency key.
+func (s *pushService) pushItem(ctx context.Context, id account.Identity, item BatchItem) (PushReply, error) {
 	target, set, err := s.target(item)
 	if err != nil {
 		return PushReply{}, err
 	}
-	if err := s.checkMessage("message", item.Message); err != nil {
+	if err := validMessage("message", item.Message, s.maxMessage); err != nil {
 		return PushReply{}, err
 	}
 	deliver := func() (PushReply, error) { return s.deliver(ctx, target, set, item) }
 	if item.Durable {
-		to, err := s.durable(item)
+		to, err := s.receivers(item)
 		if err != nil {
 			return PushReply{}, err
 		}
@@ -176,128 +213,9 @@ func (s *Service) push(ctx context.Context, id account.Identity, item BatchItem)
 	case item.IdempotencyKey == "":
 		return deliver()
 	}
-	sum, err := fingerprint(item)
+	fingerprint, err := fingerprintOf(item)
 	if err != nil {
 		return PushReply{}, err
 	}
-	return s.keys.once(ctx, idempotencyKey{id.Key, item.IdempotencyKey}, sum, deliver)
-}
-
-func (s *Service) deliver(ctx context.Context, to delivery.Target, platforms uint64, item BatchItem) (PushReply, error) {
-	frame, err := messagePush.With(item.Message).Frame()
-	if err != nil {
-		return PushReply{}, err
-	}
-	id, err := s.newID()
-	if err != nil {
-		return PushReply{}, err
-	}
-	var remembered []string
-	to.Topics, remembered = s.split(to)
-	var receipt delivery.Receipt
-	if len(remembered) == 0 || !to.Empty() {
-		receipt, err = s.ports.Deliverer.Deliver(ctx, to, frame)
-	}
-	reply := PushReply{ID: id, Sessions: receipt.Sessions, Users: receipt.Users, Offline: notNil(receipt.Offline)}
-	for _, topic := range remembered {
-		// A loop that was busy before is no reason to leave a gap in the history.
-		at, publishErr := s.publish(ctx, topic, item.Message, &reply)
-		err = errors.Join(err, publishErr)
-		reply.Topics = append(reply.Topics, TopicPosition{topic, at})
-	}
-	if err != nil {
-		return PushReply{}, err
-	}
-	if item.TTL > 0 && len(reply.Offline) > 0 {
-		reply.Held = s.hold(ctx, reply.Offline, to.Platforms, platforms, frame, time.Duration(item.TTL)*time.Second)
-	}
-	return reply, nil
-}
-
-// split takes those topics out that have a history. What is for some platforms
-// only is remembered nowhere: others would find a gap.
-func (s *Service) split(to delivery.Target) (plain, remembered []string) {
-	if len(to.Platforms) > 0 {
-		return to.Topics, nil
-	}
-	for _, t := range to.Topics {
-		switch {
-		case !s.ports.Topics.Remembers(t):
-			plain = append(plain, t)
-		case !slices.Contains(remembered, t):
-			remembered = append(remembered, t)
-		}
-	}
-	return plain, remembered
-}
-
-// publish gives a backend's message its place in a topic.
-func (s *Service) publish(ctx context.Context, topic string, m Message, reply *PushReply) (Position, error) {
-	stamp, err := messagePush.With(m).Stamp(topic)
-	if err != nil {
-		return Position{}, err
-	}
-	receipt, at, err := s.ports.Topics.Publish(ctx, topic, "", stamp)
-	reply.Sessions += receipt.Sessions
-	reply.Users += receipt.Users
-	return at, err
-}
-
-// target checks whom an item names.
-func (s *Service) target(item BatchItem) (delivery.Target, uint64, error) {
-	names, set, err := s.platformNames(item.Platforms)
-	if err != nil {
-		return delivery.Target{}, 0, err
-	}
-	n := len(item.Users) + len(item.Groups) + len(item.Topics) + len(item.Sessions)
-	switch {
-	case item.Everyone && n > 0:
-		return delivery.Target{}, 0, malformed("everyone is everyone: leave users, groups, topics and sessions out")
-	case item.Everyone:
-		return delivery.Target{Everyone: true, Platforms: names}, set, nil
-	case n == 0:
-		return delivery.Target{}, 0, malformed("nobody is named: give users, groups, topics or sessions")
-	case n > MaxTargets:
-		return delivery.Target{}, 0, codec.Errorf(codec.CodeTooLarge, "a push names at most %d users, groups, topics and sessions, not %d", MaxTargets, n)
-	}
-	for _, u := range item.Users {
-		if err := account.ValidUserID(u); err != nil {
-			return delivery.Target{}, 0, err
-		}
-	}
-	for _, id := range item.Sessions {
-		if err := validSession(id); err != nil {
-			return delivery.Target{}, 0, err
-		}
-	}
-	if err := validAll("group", item.Groups); err != nil {
-		return delivery.Target{}, 0, err
-	}
-	if err := validAll("topic", item.Topics); err != nil {
-		return delivery.Target{}, 0, err
-	}
-	return delivery.Target{Users: item.Users, Groups: item.Groups, Topics: item.Topics, Sessions: item.Sessions, Platforms: names}, set, nil
-}
-
-// checkMessage checks an object that is relayed as it came.
-func (s *Service) checkMessage(field string, m Message) error {
-	switch {
-	case len(m) == 0 || string(m) == "null":
-		return malformed("%s is missing", field)
-	case len(m) > s.opts.MaxMessage:
-		return codec.Errorf(codec.CodeTooLarge, "%s is at most %d bytes long, not %d", field, s.opts.MaxMessage, len(m))
-	}
-	if err := codec.ValidObject(m); err != nil {
-		return malformed("%s: %s", field, codec.AsError(err).Msg)
-	}
-	return nil
-}
-
-// cloned copies what outlives the request.
-func cloned(names []string) []string {
-	names = slices.Clone(names)
-	for i, n := range names {
-		names[i] = strings.Clone(n)
-	}
-	return names
+	return s.once(ctx, IdempotencyKey{APIKey: id.Key, Key: item.IdempotencyKey}, fingerprint, deliver)
 }

@@ -182,9 +182,9 @@ func TestInternalErrorsStayInTheLog(t *testing.T) {
 func TestScopes(t *testing.T) {
 	n := newNode()
 	n.set("alice", "web")
-	check(t, n.SetGroup(t.Context(), "g", nil))
+	ok(n.groups.Set("g", nil))(t)
 	var log bytes.Buffer
-	s := service(t, n, push.Options{Log: logged(&log)})
+	s, g := service(t, n, push.Options{Log: logged(&log)}), n.groupAdmin(logged(&log))
 	ctx := t.Context()
 	for name, c := range map[string]struct {
 		scope account.Scope
@@ -216,20 +216,14 @@ func TestScopes(t *testing.T) {
 			return err
 		}},
 		"kick": {account.ScopeAdmin, func(id account.Identity) error {
-			_, err := s.Kick(ctx, id, push.KickRequest{User: "alice"})
+			_, err := s.Kick(ctx, id, push.KickRequest{User: "bob"}) // alice stays for the other cases
 			return err
 		}},
-		"putgroup": {account.ScopeAdmin, func(id account.Identity) error {
-			_, err := s.PutGroup(ctx, id, push.PutGroupRequest{Group: "g", Users: []string{}})
-			return err
-		}},
-		"group": {account.ScopeAdmin, func(id account.Identity) error { _, err := s.Group(ctx, id, push.GroupRequest{Group: "g"}); return err }},
-		"fromonline": {account.ScopeAdmin, func(id account.Identity) error {
-			_, err := s.GroupFromOnline(ctx, id, push.GroupRequest{Group: "x"})
-			return err
-		}},
-		"deletegroup": {account.ScopeAdmin, func(id account.Identity) error {
-			_, err := s.DeleteGroup(ctx, id, push.GroupRequest{Group: "x"})
+		"set group":  {account.ScopeAdmin, func(id account.Identity) error { _, err := g.SetGroup(ctx, id, "g", []string{}); return err }},
+		"group":      {account.ScopeAdmin, func(id account.Identity) error { _, err := g.GroupUsers(ctx, id, "g"); return err }},
+		"add online": {account.ScopeAdmin, func(id account.Identity) error { _, err := g.AddOnline(ctx, id, "x"); return err }},
+		"delete group": {account.ScopeAdmin, func(id account.Identity) error {
+			err := g.DeleteGroup(ctx, id, "x")
 			if e := codec.AsError(err); e != nil && e.Code == 404 {
 				return nil
 			}

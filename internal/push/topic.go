@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -58,46 +59,65 @@ type TopicMessage struct {
 	Time  int64   `json:"time"`
 }
 
+// topicService is the topics: who is in them, what is published there and what is
+// remembered of it.
+type topicService struct {
+	// Immutable.
+	topics        Topics
+	deliverer     delivery.Deliverer
+	clientPublish []string                // prefixes of the topics that clients may publish to
+	rosterOpen    func(topic string) bool // clients may see who is in the topic
+	maxMessage    int
+	maxRecover    int
+	clock         Clock
+	log           *slog.Logger
+}
+
+func newTopicService(ports Ports, o Options) *topicService {
+	open := o.TopicPresence
+	if open == nil {
+		open = func(string) bool { return false }
+	}
+	return &topicService{
+		topics: ports.Topics, deliverer: ports.Deliverer,
+		clientPublish: o.ClientPublish, rosterOpen: open, maxMessage: o.MaxMessage, maxRecover: o.MaxRecover,
+		clock: o.Clock, log: o.Log,
+	}
+}
+
 // Subscribe lets a client's session join a topic; joining twice is joining
 // once. 429 over a bound on topics.
-func (s *Service) Subscribe(ctx context.Context, id account.Identity, r SubscribeRequest) (SubscribeReply, error) {
-	if err := socketOnly(id); err != nil {
+func (s *topicService) Subscribe(ctx context.Context, id account.Identity, r SubscribeRequest) (SubscribeReply, error) {
+	if err := socketOnTopic(id, r.Topic); err != nil {
 		return SubscribeReply{}, err
 	}
-	if err := validName("topic", r.Topic); err != nil {
-		return SubscribeReply{}, err
-	}
-	past, err := s.ports.Topics.Join(ctx, id.Session, strings.Clone(r.Topic), r.Recover, s.opts.MaxRecover)
+	past, err := s.topics.Join(ctx, id.Session, strings.Clone(r.Topic), r.Recover, s.maxRecover)
 	if err != nil {
 		return SubscribeReply{}, err
 	}
-	return SubscribeReply{Topic: r.Topic, Position: past.Position, Recovered: past.Recovered, Messages: messages(past.Frames)}, nil
+	return SubscribeReply{
+		Topic: r.Topic, Position: past.Position, Recovered: past.Recovered, Messages: messages(past.Frames),
+	}, nil
 }
 
 // Unsubscribe lets a client's session leave a topic.
-func (s *Service) Unsubscribe(ctx context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
-	if err := socketOnly(id); err != nil {
+func (s *topicService) Unsubscribe(ctx context.Context, id account.Identity, r TopicRequest) (struct{}, error) {
+	if err := socketOnTopic(id, r.Topic); err != nil {
 		return struct{}{}, err
 	}
-	if err := validName("topic", r.Topic); err != nil {
-		return struct{}{}, err
-	}
-	return struct{}{}, s.ports.Topics.Unsubscribe(ctx, id.Session, r.Topic)
+	return struct{}{}, s.topics.Unsubscribe(ctx, id.Session, r.Topic)
 }
 
 // Publish delivers a client's message to a topic's members as push
 // topic.Message. 403 unless Options.ClientPublish has a prefix of the topic.
-func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishRequest) (PublishReply, error) {
-	if err := socketOnly(id); err != nil {
-		return PublishReply{}, err
-	}
-	if err := validName("topic", r.Topic); err != nil {
+func (s *topicService) Publish(ctx context.Context, id account.Identity, r PublishRequest) (PublishReply, error) {
+	if err := socketOnTopic(id, r.Topic); err != nil {
 		return PublishReply{}, err
 	}
 	if !s.mayPublish(r.Topic) {
 		return PublishReply{}, codec.Errorf(codec.CodeForbidden, "clients may not publish to this topic")
 	}
-	if err := s.checkMessage("data", r.Data); err != nil {
+	if err := validMessage("data", r.Data, s.maxMessage); err != nil {
 		return PublishReply{}, err
 	}
 	now := s.clock().UnixMilli()
@@ -106,12 +126,12 @@ func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishReq
 	if r.ExceptSelf {
 		except = id.Session
 	}
-	if s.ports.Topics.Remembers(r.Topic) {
+	if s.topics.Remembers(r.Topic) {
 		stamp, err := publish.Stamp(r.Topic)
 		if err != nil {
 			return PublishReply{}, err
 		}
-		receipt, at, err := s.ports.Topics.Publish(ctx, r.Topic, except, stamp)
+		receipt, at, err := s.topics.Publish(ctx, r.Topic, except, stamp)
 		if err != nil {
 			return PublishReply{}, err
 		}
@@ -121,23 +141,16 @@ func (s *Service) Publish(ctx context.Context, id account.Identity, r PublishReq
 	if err != nil {
 		return PublishReply{}, err
 	}
-	receipt, err := s.ports.Deliverer.Deliver(ctx, delivery.Target{Topics: []string{r.Topic}, Except: except}, frame)
+	receipt, err := s.deliverer.Deliver(ctx, delivery.Target{Topics: []string{r.Topic}, Except: except}, frame)
 	if err != nil {
 		return PublishReply{}, err
 	}
 	return PublishReply{Sessions: receipt.Sessions, Time: now}, nil
 }
 
-func (s *Service) mayPublish(topic string) bool {
-	return slices.ContainsFunc(s.opts.ClientPublish, func(prefix string) bool {
+// mayPublish tells whether clients may publish to the topic.
+func (s *topicService) mayPublish(topic string) bool {
+	return slices.ContainsFunc(s.clientPublish, func(prefix string) bool {
 		return prefix == "*" || strings.HasPrefix(topic, prefix)
 	})
-}
-
-// socketOnly refuses callers that have no session to act on.
-func socketOnly(id account.Identity) error {
-	if id.Session == "" {
-		return codec.Errorf(codec.CodeForbidden, "only a logged-in WebSocket session can do this")
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // TopicsRequest asks for a page of the topics that have subscribers.
@@ -40,16 +41,16 @@ type TopicUsersReply struct {
 }
 
 // ListTopics lists the topics that have subscribers, without the server's own.
-func (s *Service) ListTopics(ctx context.Context, id account.Identity, r TopicsRequest) (TopicsReply, error) {
-	if err := s.allow(id, account.ScopeRead, "topics"); err != nil {
+func (s *topicService) ListTopics(ctx context.Context, id account.Identity, r TopicsRequest) (TopicsReply, error) {
+	if err := allow(s.log, id, account.ScopeRead, "topic.list"); err != nil {
 		return TopicsReply{}, err
 	}
 	if r.Cursor != "" {
-		if err := validName("cursor", r.Cursor); err != nil {
+		if err := delivery.ValidName("cursor", r.Cursor); err != nil {
 			return TopicsReply{}, err
 		}
 	}
-	topics, next, err := s.ports.Topics.ListTopics(ctx, clampPage(r.Limit), r.Cursor)
+	topics, next, err := s.topics.ListTopics(ctx, clampPage(r.Limit), r.Cursor)
 	if err != nil {
 		return TopicsReply{}, err
 	}
@@ -58,20 +59,20 @@ func (s *Service) ListTopics(ctx context.Context, id account.Identity, r TopicsR
 
 // TopicInfo describes one topic. 404 when nobody is in it and nothing of it is
 // remembered.
-func (s *Service) TopicInfo(ctx context.Context, id account.Identity, r TopicInfoRequest) (TopicInfoReply, error) {
-	if err := s.allow(id, account.ScopeRead, "topic"); err != nil {
+func (s *topicService) TopicInfo(ctx context.Context, id account.Identity, r TopicInfoRequest) (TopicInfoReply, error) {
+	if err := allow(s.log, id, account.ScopeRead, "topic.info"); err != nil {
 		return TopicInfoReply{}, err
 	}
-	if err := validName("topic", r.Topic); err != nil {
+	if err := validTopic(r.Topic); err != nil {
 		return TopicInfoReply{}, err
 	}
-	subscribers, err := s.ports.Topics.Subscribers(ctx, r.Topic)
+	subscribers, err := s.topics.Subscribers(ctx, r.Topic)
 	if err != nil {
 		return TopicInfoReply{}, err
 	}
 	reply := TopicInfoReply{TopicCount: TopicCount{r.Topic, subscribers}, First: 1}
-	if s.ports.Topics.Remembers(r.Topic) {
-		past, err := s.ports.Topics.History(ctx, r.Topic, nil, 0, 0)
+	if s.topics.Remembers(r.Topic) {
+		past, err := s.topics.History(ctx, r.Topic, nil, 0, 0)
 		if err != nil {
 			return TopicInfoReply{}, err
 		}
@@ -85,11 +86,11 @@ func (s *Service) TopicInfo(ctx context.Context, id account.Identity, r TopicInf
 
 // TopicUsers lists who is in a topic. It asks the event loops for all of them,
 // so a page of a large topic is not for every second.
-func (s *Service) TopicUsers(ctx context.Context, id account.Identity, r RosterRequest) (TopicUsersReply, error) {
-	if err := s.allow(id, account.ScopeRead, "users of a topic"); err != nil {
+func (s *topicService) TopicUsers(ctx context.Context, id account.Identity, r RosterRequest) (TopicUsersReply, error) {
+	if err := allow(s.log, id, account.ScopeRead, "topic.users"); err != nil {
 		return TopicUsersReply{}, err
 	}
-	if err := validName("topic", r.Topic); err != nil {
+	if err := validTopic(r.Topic); err != nil {
 		return TopicUsersReply{}, err
 	}
 	if r.Cursor != "" {
@@ -97,7 +98,7 @@ func (s *Service) TopicUsers(ctx context.Context, id account.Identity, r RosterR
 			return TopicUsersReply{}, malformed("the cursor is not one that this server gave")
 		}
 	}
-	users, err := s.ports.Topics.TopicUsers(ctx, r.Topic)
+	users, err := s.topics.TopicUsers(ctx, r.Topic)
 	if err != nil {
 		return TopicUsersReply{}, err
 	}
