@@ -142,11 +142,11 @@ func (s *server) assemble(ctx context.Context, db *store.Store, verifier *accoun
 		}
 	}
 	groups := s.memberSource(db, &options)
-	options.Presence = func(user string, p account.Platform, online bool) { s.push.Presence(user, p, online) }
+	options.Events = s.events
 	if s.node, err = node.New(platforms, s.metrics, log, options); err != nil {
 		return err
 	}
-	ports := push.Ports{Deliverer: s.node, Closer: s.node, Directory: s.node, Topics: s.node}
+	ports := push.Ports{Deliverer: s.node, Closer: s.node, Directory: s.node, Topics: s.node, Events: s.events}
 	if db != nil {
 		if s.stored, err = newStored(ctx, cfg, db, platforms, s); err != nil {
 			return err

@@ -33,6 +33,7 @@
 //	chat.MembersChanged   users joined or left a group, or it is gone      none
 //	chat.MessageMissed    receivers of a message have no session           hooks offline
 //	chat.MessageSent      a message is committed, before its delivery      bots chat-missed hooks
+//	push.PresenceChanged  a user came online on a platform, or went  push
 //	events.ServerStarted  the server is ready for its first client         hooks
 //
 //	subscriber   kind    bound                           at the bound
@@ -41,4 +42,5 @@
 //	chat-missed  queued  1024 events                     phones stay silent, and hooks are not told
 //	hooks        inline  hooks.queue, hooks.queue-bytes  the backend gets server.lost
 //	offline      inline  offline.queue                   phones stay silent
+//	push         inline  users of one digest             a digest counts further users without naming them
 package events

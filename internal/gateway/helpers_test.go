@@ -81,12 +81,13 @@ func start(t *testing.T, o setup) *node {
 		n.groups = members.New(chat.NewMemberSource(o.chat), members.Options{})
 		o.node.Members = n.groups
 	}
-	o.node.Presence = func(user string, p account.Platform, online bool) { n.push.Presence(user, p, online) }
+	bus := events.New(n.metrics, nil)
+	o.node.Events = bus
 	log := slog.New(slog.DiscardHandler)
 	if n.engine, err = engine.New(platforms, n.metrics, log, o.node); err != nil {
 		t.Fatal(err)
 	}
-	ports := push.Ports{Deliverer: n.engine, Closer: n.engine, Directory: n.engine, Topics: n.engine}
+	ports := push.Ports{Deliverer: n.engine, Closer: n.engine, Directory: n.engine, Topics: n.engine, Events: bus}
 	if o.chat != nil {
 		n.chat = chat.New(chat.Ports{Store: o.chat, Deliverer: n.engine, Members: n.groups, Presence: n.engine}, chat.Options{})
 		ports.Durable = n.chat
@@ -94,7 +95,6 @@ func start(t *testing.T, o setup) *node {
 	n.push = push.New(ports, platforms, o.push)
 	n.push.Start()
 	o.services.Push, o.services.Chat = n.push, n.chat
-	bus := events.New(n.metrics, nil)
 	if o.lifecycle != nil {
 		o.services.Lifecycle, o.listen = o.lifecycle, o.lifecycle.listen
 	}

@@ -10,6 +10,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 	"pushd/internal/hub"
 	"pushd/internal/metrics"
 	"pushd/internal/poller"
@@ -36,10 +37,8 @@ type Options struct {
 	Name string // this node's name in replies; DefaultName if ""
 	// Members tells who is in a group; without it there are no groups.
 	Members delivery.MemberSource
-	// Presence is told of the first session of a user on a platform and of the end of
-	// the last one, on an event loop: it does not block, and does not retain user.
-	// Nobody is told if nil.
-	Presence func(user string, platform account.Platform, online bool)
+	// Events takes push.PresenceChanged; nobody is told if nil.
+	Events *events.Bus
 }
 
 // Node is the delivery engine of one node. Its methods may be called from any
@@ -64,8 +63,9 @@ func New(platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger, o O
 	if err != nil {
 		return nil, err
 	}
-	if tell := o.Presence; tell != nil {
-		o.Hub.Presence = func(user string, platform uint8, online bool) { tell(user, account.Platform(platform), online) }
+	presence := events.PublisherOf[push.PresenceChanged](o.Events)
+	o.Hub.Presence = func(user string, platform uint8, online bool) {
+		presence.Publish(push.PresenceChanged{User: user, Platform: account.Platform(platform), Online: online})
 	}
 	h, err := hub.New(server, o.Hub)
 	if err != nil {

@@ -28,6 +28,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/delivery"
+	"pushd/internal/events"
 )
 
 // Ports are what the service needs of the node, and where durable pushes and the
@@ -41,6 +42,8 @@ type Ports struct {
 	Durable Durable
 	// Idempotency remembers what became of keys; in this server's memory if nil.
 	Idempotency Idempotency
+	// Events brings PresenceChanged; without it nobody comes or goes.
+	Events *events.Bus
 }
 
 // Service is the push service. Its methods may be called from any goroutine.
@@ -62,7 +65,7 @@ type Service struct {
 func New(ports Ports, platforms *account.Platforms, o Options) *Service {
 	o = o.WithDefaults()
 	names := platformNames{platforms}
-	return &Service{
+	s := &Service{
 		pushService:     newPushService(ports, names, o),
 		topicService:    newTopicService(ports, o),
 		presenceService: newPresenceService(ports, names, o),
@@ -70,6 +73,10 @@ func New(ports Ports, platforms *account.Platforms, o Options) *Service {
 		stop:            make(chan struct{}),
 		stopped:         make(chan struct{}),
 	}
+	if ports.Events != nil {
+		s.subscribe(ports.Events)
+	}
+	return s
 }
 
 // digestEvery is how often presence digests are sent and what is held is
@@ -126,20 +133,5 @@ func (s *Service) run() {
 			s.announce(ctx)
 			s.topicDigests(ctx)
 		}
-	}
-}
-
-// Presence is told of every user that comes online on a platform (its first
-// session there) and goes offline (its last). It never blocks and does not
-// retain user.
-func (s *Service) Presence(user string, platform account.Platform, online bool) {
-	if online {
-		s.held.arrived(user)
-	}
-	if s.watched.Load() {
-		s.changes.record(user, platform, online)
-	}
-	if s.announces {
-		s.announced.record(user, platform, online)
 	}
 }
