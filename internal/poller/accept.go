@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"syscall"
-	"time"
 
 	"github.com/cloudwego/netpoll"
 )
@@ -75,7 +74,7 @@ func (l *Loop) adopt(fd int, peer netip.AddrPort) {
 	// Behind a trusted proxy the client's address comes with the handshake.
 	count := s.peers != nil && !anyContains(s.opts.TrustedProxies, peer.Addr())
 	if count {
-		if refused := s.peers.enter(peer.Addr().As16(), time.Now()); refused != "" {
+		if refused := s.peers.enter(peer.Addr().As16(), s.clock.Now()); refused != "" {
 			l.turnAway(fd, refused)
 			return
 		}

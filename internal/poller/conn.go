@@ -219,7 +219,7 @@ func (c *Conn) release(why Reason) {
 	_ = c.op.Control(netpoll.PollDetach)
 	_ = syscall.Close(c.op.FD)
 	c.op.FD = -1
-	l.server.open.Add(-1)
+	l.server.socketClosed()
 	l.closedThisTick = append(l.closedThisTick, c)
 	c.ended(was, why)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"pushd/internal/poller"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/testwait"
 )
 
@@ -98,17 +99,54 @@ func TestPanicClosesThatConnectionOnly(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
-	fired := make(chan uint32, 1)
-	s := start(t, hooks{
-		opened: func(p *peer, _ *poller.Handshake) { p.SetDeadline(p.Loop().Now() + poller.Ticks(300*time.Millisecond)) },
-		expired: func(p *peer) {
-			fired <- p.Loop().Now()
-			p.Close(4102, "no heartbeat", "no_heartbeat")
-		},
-	}, poller.Options{})
-	c := s.open()
-	c.expectClose(4102)
-	<-fired
+	// The kernel's timer and a clock that is handed in drive the same wheel.
+	for name, clock := range map[string]*pollertest.Clock{"the kernel's timer": nil, "a clock": pollertest.NewClock()} {
+		t.Run(name, func(t *testing.T) {
+			after := poller.Ticks(300 * time.Millisecond)
+			var due, fired atomic.Uint32
+			var opts poller.Options
+			if clock != nil {
+				opts.Clock = clock
+			}
+			s := start(t, hooks{
+				opened: func(p *peer, _ *poller.Handshake) {
+					due.Store(p.Loop().Now() + after)
+					p.SetDeadline(due.Load())
+				},
+				expired: func(p *peer) {
+					fired.Store(p.Loop().Now())
+					p.Close(4102, "no heartbeat", "no_heartbeat")
+				},
+			}, opts)
+			c := s.open()
+			if clock != nil {
+				clock.Pass(t, pollertest.Tick)
+				if at := fired.Load(); at != 0 {
+					t.Errorf("fired early, at tick %d", at)
+				}
+				clock.Pass(t, pollertest.Tick)
+			}
+			c.expectClose(4102)
+			if fired.Load() != due.Load() {
+				t.Errorf("fired at tick %d, due at %d", fired.Load(), due.Load())
+			}
+		})
+	}
+}
+
+// A clock may be far ahead when the loops look at it: they make up for all of it.
+func TestClockThatJumps(t *testing.T) {
+	clock := pollertest.NewClock()
+	s := start(t, hooks{}, poller.Options{Loops: 2, Clock: clock})
+	clock.Advance(time.Hour)
+	clock.Pass(t, pollertest.Tick)
+	for i := range s.Len() {
+		now := make(chan uint32)
+		s.Post(i, func() bool { now <- s.Loop(i).Now(); return false })
+		if got := <-now; got != poller.Ticks(time.Hour)+1 {
+			t.Errorf("loop %d is at tick %d", i, got)
+		}
+	}
 }
 
 // TestSlowConsumer sends to a peer that reads nothing: it is closed with 4101
@@ -174,15 +212,28 @@ func TestFrameOverTheSendBuffer(t *testing.T) {
 func TestSlowConsumerByAge(t *testing.T) {
 	var all collect
 	why := make(chan poller.Reason, 1)
+	clock := pollertest.NewClock()
 	s := start(t, hooks{opened: all.opened, closed: func(_ *peer, r poller.Reason) { why <- r }},
-		poller.Options{SendBuffer: 64 << 20, WriteTimeout: 300 * time.Millisecond, CloseTimeout: 300 * time.Millisecond})
+		poller.Options{SendBuffer: 64 << 20, Clock: clock})
 	s.open()
 	p := all.wait(t, 1)[0]
 	s.on(func() { p.Write(serverText(strings.Repeat("z", 16<<20))) })
+	defaults := poller.Options{}.WithDefaults()
+	clock.Pass(t, defaults.WriteTimeout-pollertest.Tick)
+	if len(why) != 0 {
+		t.Fatal("closed early:", <-why)
+	}
+	clock.Pass(t, pollertest.Tick)
 	if r := <-why; r != poller.SlowConsumer {
 		t.Fatal(r)
 	}
-	testwait.Equal(t, "the number of connections", 0, s.Connections)
+	if s.Connections() != 1 {
+		t.Error("its Close frame is not waited for")
+	}
+	clock.Pass(t, defaults.CloseTimeout)
+	if s.Connections() != 0 {
+		t.Error("it is still there")
+	}
 }
 
 // TestQueuedOutputArrivesWhole makes output wait and checks every byte of it,

@@ -11,6 +11,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"pushd/internal/poller"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/testwait"
 )
 
@@ -191,8 +192,9 @@ func TestMessagesBeforeAHangUpAreKept(t *testing.T) {
 }
 
 func TestCloseIsAnsweredAndWaitedFor(t *testing.T) {
+	clock := pollertest.NewClock()
 	s := start(t, hooks{message: func(p *peer, _ []byte) { p.Close(4004, strings.Repeat("ü", 200), "kicked") }},
-		poller.Options{CloseTimeout: 500 * time.Millisecond})
+		poller.Options{Clock: clock})
 	c := s.open()
 	c.send(text("bye"))
 	f := c.frame()
@@ -201,7 +203,11 @@ func TestCloseIsAnsweredAndWaitedFor(t *testing.T) {
 		t.Fatalf("%d %q", code, reason)
 	}
 	// Input after that is thrown away, and the peer that never closes is dropped.
+	in := &s.metrics.Loop(0).BytesIn
+	before := in.Load()
 	c.send(text("ignored"))
+	testwait.Until(t, "more bytes to come", in.Load, func(n uint64) bool { return n > before })
+	clock.Pass(t, poller.Options{}.WithDefaults().CloseTimeout)
 	if _, err := io.Copy(io.Discard, c.br); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"time"
 	"unicode"
 
 	"github.com/gobwas/ws"
@@ -275,7 +274,7 @@ func (u *upgrader) onBeforeUpgrade() (ws.HandshakeHeader, error) {
 		}
 	}
 	if s.peers != nil && !trusted && !u.conn.is(limited) {
-		if refused := s.peers.enter(u.conn.address, time.Now()); refused != "" {
+		if refused := s.peers.enter(u.conn.address, s.clock.Now()); refused != "" {
 			return nil, u.refuseWith(http.StatusServiceUnavailable, refused, "too many connections from this address")
 		}
 		u.conn.set(limited)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pushd/internal/poller"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/testwait"
 )
 
@@ -130,24 +131,32 @@ func TestBadOriginOptionIsRefused(t *testing.T) {
 // TestHandshakeTimeout covers half a request line, one byte now and then, and a
 // peer that says nothing: all are gone after the timeout for the whole.
 func TestHandshakeTimeout(t *testing.T) {
-	s := start(t, hooks{}, poller.Options{HandshakeTimeout: 500 * time.Millisecond})
+	clock := pollertest.NewClock()
+	s := start(t, hooks{}, poller.Options{HandshakeTimeout: 2 * time.Second, Clock: clock})
 	silent, half, slow := s.dial(), s.dial(), s.dial()
 	half.send([]byte("GET /w"))
-	go func() {
-		for _, b := range []byte(request()) {
-			if _, err := slow.Write([]byte{b}); err != nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}()
+	in := &s.metrics.Loop(0).BytesIn
+	const sent = uint64(len("GET /w"))
+	testwait.Equal(t, "the number of connections", 3, s.Connections)
+	testwait.Equal(t, "the number of bytes that came", sent, in.Load)
+	for i, b := range []byte(request())[:7] {
+		slow.send([]byte{b})
+		testwait.Equal(t, "the number of bytes that came", sent+uint64(i)+1, in.Load)
+		clock.Pass(t, pollertest.Tick)
+	}
+	if n := s.Connections(); n != 3 {
+		t.Errorf("%d of 3 connections are left before the timeout", n)
+	}
+	clock.Pass(t, pollertest.Tick)
 	for _, c := range []*client{silent, half, slow} {
 		// Unread input may turn the end into a reset; either way it ended.
 		if b, _ := io.ReadAll(c); len(b) != 0 {
 			t.Errorf("got %q", b)
 		}
 	}
-	testwait.Equal(t, "the number of connections", 0, s.Connections)
+	if n := s.Connections(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
 }
 
 func TestHeaderTooLarge(t *testing.T) {

@@ -36,8 +36,8 @@ type Loop struct {
 	index  int
 	poll   netpoll.Poll
 	stats  *metrics.Loop
-	done   chan struct{} // closed when run returns
-	ticker *netpoll.FDOperator
+	done   chan struct{}       // closed when run returns
+	ticker *netpoll.FDOperator // nil when a clock drives the loop
 	// operators is never used itself: each connection begins as a copy of it,
 	// because only Poll.Alloc makes an operator that knows its poll, and an
 	// operator inside its connection saves an allocation and 16 bytes.
@@ -88,9 +88,11 @@ func newLoop(s *Server, index int, stats *metrics.Loop) (*Loop, error) {
 		l.free()
 		return nil, err
 	}
-	if err := l.openTicker(); err != nil {
-		l.free()
-		return nil, err
+	if s.opts.Clock == nil {
+		if err := l.openTicker(); err != nil {
+			l.free()
+			return nil, err
+		}
 	}
 	return l, nil
 }
@@ -127,7 +129,9 @@ func (l *Loop) stop() {
 		defer l.guard(c)
 		c.release(Stopped)
 	})
-	l.detach(l.ticker)
+	if l.ticker != nil {
+		l.detach(l.ticker)
+	}
 	l.detach(l.mailbox.op)
 	_ = l.poll.Close()
 }
@@ -175,21 +179,26 @@ func (l *Loop) openTicker() error {
 	return l.ticker.Control(netpoll.PollReadable)
 }
 
-// onTick turns the wheel and does what must not be done inside a connection's
-// own callback.
+// onTick advances the loop by as many periods as the kernel's timer has counted.
 func (l *Loop) onTick(netpoll.Poll) error {
 	var expirations [8]byte
 	if rawRead(l.ticker.FD, expirations[:]) != 8 {
 		return nil
 	}
+	// A loop that was held up catches up; nothing can be overdue by more than
+	// the wheel goes round.
+	l.advance(l.wheel.Now() + uint32(min(binary.NativeEndian.Uint64(expirations[:]), 1<<16)))
+	return nil
+}
+
+// advance turns the wheel and does what must not be done inside a connection's
+// own callback. It runs at most once in a turn of the loop; see forget.
+func (l *Loop) advance(to uint32) {
 	l.forget()
 	if l.paused {
 		l.resumeAccept()
 	}
-	// A loop that was held up catches up; nothing can be overdue by more than
-	// the wheel goes round.
-	l.wheel.Advance(l.wheel.Now() + uint32(min(binary.NativeEndian.Uint64(expirations[:]), 1<<16)))
-	return nil
+	l.wheel.Advance(to)
 }
 
 // forget drops connections that were closed a tick ago. netpoll keeps the

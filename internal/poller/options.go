@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"runtime"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 )
 
 // Options are the knobs of a Server. A zero value is the default that
@@ -53,6 +55,9 @@ type Options struct {
 	// already read put back. It must not block; false means it could not take it
 	// and the connection is closed. Default: such requests are answered 404.
 	Handoff func(net.Conn) bool
+	// Clock drives the loops and is what time is read from. Default: the kernel's
+	// timers, one for each loop, and the time of the system.
+	Clock clockwork.Clock
 }
 
 // WithDefaults replaces zero values by the defaults, which are what the server

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"golang.org/x/sys/unix"
 
 	"pushd/internal/metrics"
@@ -43,14 +44,17 @@ type Server struct {
 	origins origins
 	metrics *metrics.Metrics
 	log     *slog.Logger
+	clock   clockwork.Clock
 	loops   []*Loop
 
-	open      atomic.Int64 // sockets accepted and not yet closed or handed off
-	handedOff atomic.Int64 // sockets handed off and not yet closed
+	open      atomic.Int64  // sockets accepted and not yet closed or handed off
+	emptied   chan struct{} // has one element when open has come down to 0
+	handedOff atomic.Int64  // sockets handed off and not yet closed
 	peers     *addressLimit
-	newConn   NewConn  // set by Listen, before the loops run
-	addr      net.Addr // set by Listen
-	running   bool     // set by Listen
+	newConn   NewConn   // set by Listen, before the loops run
+	addr      net.Addr  // set by Listen
+	running   bool      // set by Listen
+	follower  *follower // set by Listen, where Options has a clock
 	closed    atomic.Bool
 }
 
@@ -62,8 +66,11 @@ func New(m *metrics.Metrics, log *slog.Logger, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts: o, origins: origins, metrics: m, log: log,
+		opts: o, origins: origins, metrics: m, log: log, clock: o.Clock, emptied: make(chan struct{}, 1),
 		peers: newAddressLimit(o.MaxPerAddress, o.HandshakeRate),
+	}
+	if s.clock == nil {
+		s.clock = clockwork.NewRealClock()
 	}
 	for i := range o.Loops {
 		l, err := newLoop(s, i, m.Loop(i))
@@ -100,6 +107,9 @@ func (s *Server) Listen(ctx context.Context, addr string, newConn NewConn) error
 	for _, l := range s.loops {
 		go l.run()
 	}
+	if s.opts.Clock != nil {
+		s.follower = follow(s)
+	}
 	return nil
 }
 
@@ -112,6 +122,29 @@ func (s *Server) Len() int { return len(s.loops) }
 // Connections is the number of open sockets, those in the opening handshake
 // included and those handed off not.
 func (s *Server) Connections() int { return int(s.open.Load()) }
+
+// socketClosed counts a socket that is no longer open.
+func (s *Server) socketClosed() {
+	if s.open.Add(-1) > 0 {
+		return
+	}
+	select {
+	case s.emptied <- struct{}{}:
+	default:
+	}
+}
+
+// WaitEmpty waits until no socket is open, or ctx is done. One caller at a time.
+func (s *Server) WaitEmpty(ctx context.Context) error {
+	for s.open.Load() > 0 {
+		select {
+		case <-s.emptied:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
 
 // Post runs a function on a loop. While it returns true it is called again,
 // after the loop has looked at its sockets. It reports false when the loop's
@@ -186,7 +219,7 @@ func (s *Server) Drain(ctx context.Context, over time.Duration, leave func(*Conn
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(drainStep):
+		case <-s.clock.After(drainStep):
 		}
 	}
 	return nil
@@ -224,6 +257,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		return nil
 	}
+	if s.follower != nil {
+		close(s.follower.stop)
+	}
 	for _, l := range s.loops {
 		l.postAlways(func() bool { l.stop(); return false })
 	}
@@ -233,6 +269,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	if s.follower != nil {
+		<-s.follower.stopped // it waits for nothing but the loops
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"pushd/internal/metrics"
 	"pushd/internal/poller"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/testwait"
 )
 
@@ -75,6 +76,53 @@ func TestDrainIsCutShort(t *testing.T) {
 	s.on(func() {})
 	if n := l.count(); n == 0 || n == drained {
 		t.Errorf("%d of %d were asked", n, drained)
+	}
+}
+
+// A drain asks a part of the connections at each step of the clock.
+func TestDrainTakesItsTime(t *testing.T) {
+	clock := pollertest.NewClock()
+	s := start(t, hooks{}, poller.Options{Clock: clock})
+	for range drained {
+		s.open()
+	}
+	l := &leavers{asked: map[*poller.Conn]int{}}
+	done := make(chan error, 1)
+	go func() { done <- s.Drain(t.Context(), time.Hour, l.leave) }()
+	for _, want := range []int{drained / 3, drained * 2 / 3} {
+		testwait.Equal(t, "the number that were asked", want, l.count)
+		// Its timer and the loops'.
+		if err := clock.BlockUntilContext(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(50 * time.Millisecond)
+	}
+	testwait.Equal(t, "the number that were asked", drained, l.count)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// WaitEmpty returns when the last connection has gone, and not for ever.
+func TestWaitEmpty(t *testing.T) {
+	s := start(t, hooks{}, poller.Options{Loops: 2})
+	if err := s.WaitEmpty(t.Context()); err != nil {
+		t.Error(err)
+	}
+	clients := []*client{s.open(), s.open(), s.open()}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.WaitEmpty(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for _, c := range clients {
+		c.Close()
+	}
+	if err := s.WaitEmpty(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := s.Connections(); n != 0 {
+		t.Errorf("%d connections are left", n)
 	}
 }
 
