@@ -117,7 +117,7 @@ func (s *pushService) intoHistory(ctx context.Context, topic string, m Message, 
 // newID is a ULID: 26 characters that sort by the time they were made, also
 // within a millisecond.
 func (s *pushService) newID() (string, error) {
-	id, err := ulid.New(ulid.Timestamp(s.clock()), s.ids)
+	id, err := ulid.New(ulid.Timestamp(s.clock.Now()), s.ids)
 	if err != nil {
 		return "", fmt.Errorf("make a push id: %w", err)
 	}

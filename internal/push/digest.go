@@ -113,7 +113,7 @@ func (s *presenceService) announce(ctx context.Context) {
 		s.log.Warn("a digest of who came and went waits for the next try", slog.Any("error", err))
 		return
 	}
-	now, sessions := s.clock(), counts.Sessions
+	now, sessions := s.clock.Now(), counts.Sessions
 	if every := time.Duration(sessions/digestWrites) * time.Second; now.Sub(s.announcedAt) < every {
 		return
 	}
@@ -147,7 +147,7 @@ func digestBudget(receivers int) int { return min(maxDigestBytes, digestTraffic/
 func (s *presenceService) sendPresence(
 	ctx context.Context, to delivery.Target, p codec.PushType[PresenceDigest], users []moved, more, receivers int,
 ) {
-	d := PresenceDigest{Users: []OnlineUser{}, Count: len(users) + more, Time: s.clock().UnixMilli()}
+	d := PresenceDigest{Users: []OnlineUser{}, Count: len(users) + more, Time: s.clock.Now().UnixMilli()}
 	if d.Count == 0 {
 		return
 	}

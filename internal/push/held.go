@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
@@ -39,7 +41,7 @@ func (p *heldPush) fits(platforms uint64) bool { return p.platforms == 0 || p.pl
 type heldPushes struct {
 	// Immutable.
 	limit, maxBytes int
-	clock           Clock
+	clock           clockwork.Clock
 	drops           Drops
 	wake            chan struct{} // somebody in due
 
@@ -53,7 +55,7 @@ type heldPushes struct {
 	due    map[string]struct{}    // guarded by mu; users to look at, all of them in users
 }
 
-func newHeldPushes(limit, maxBytes int, clock Clock, drops Drops) *heldPushes {
+func newHeldPushes(limit, maxBytes int, clock clockwork.Clock, drops Drops) *heldPushes {
 	return &heldPushes{
 		limit: limit, maxBytes: maxBytes, clock: clock, drops: drops,
 		wake:  make(chan struct{}, 1),
@@ -101,7 +103,7 @@ func (h *heldPushes) add(pushes ...*heldPush) int {
 // take removes and returns, oldest first, what the user may have on any of the
 // platforms.
 func (h *heldPushes) take(user string, platforms uint64) []*heldPush {
-	now := h.clock()
+	now := h.clock.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var taken []*heldPush
@@ -159,7 +161,7 @@ func (h *heldPushes) takeDue() []string {
 // lock too.
 func (h *heldPushes) expire() {
 	const batch = 256
-	now := h.clock()
+	now := h.clock.Now()
 	for n := batch; n == batch; {
 		n = 0
 		h.mu.Lock()
@@ -225,7 +227,7 @@ func (e *expiryHeap) Pop() any {
 func (s *pushService) hold(
 	ctx context.Context, users, names []string, platforms uint64, frame codec.Frame, ttl time.Duration,
 ) int {
-	expires := s.clock().Add(ttl)
+	expires := s.clock.Now().Add(ttl)
 	pushes := make([]*heldPush, len(users))
 	for i, u := range users {
 		pushes[i] = &heldPush{user: strings.Clone(u), frame: frame, names: names, platforms: platforms, expires: expires}

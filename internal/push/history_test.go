@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/account"
 	"pushd/internal/push"
 )
@@ -60,7 +62,7 @@ func TestPushGivesAPlaceInTopicsWithAHistory(t *testing.T) {
 func TestPublishAndRecover(t *testing.T) {
 	n := newNode()
 	now := time.UnixMilli(1793000000000)
-	s := service(t, n, push.Options{ClientPublish: []string{"*"}, Clock: func() time.Time { return now }})
+	s := service(t, n, push.Options{ClientPublish: []string{"*"}, Clock: clockwork.NewFakeClockAt(now)})
 	for i := range 3 {
 		rep := ok(s.Publish(t.Context(), alice, push.PublishRequest{Topic: "r.1", Data: message(`{}`), ExceptSelf: i == 1}))(t)
 		if rep.Offset != uint64(i+1) || rep.Epoch != "e1" {

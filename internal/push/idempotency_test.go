@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
@@ -189,9 +191,9 @@ func TestAnUnknownErrorReachesNobodyInside(t *testing.T) {
 // TestMemoryIdempotency holds the default to the contract.
 func TestMemoryIdempotency(t *testing.T) {
 	pushtest.Idempotency(t, func(*testing.T) pushtest.Subject {
-		now := time.UnixMilli(1793000000000)
-		m := push.NewMemoryIdempotency(push.Options{Clock: func() time.Time { return now }, IdempotencyWindow: time.Minute})
-		return pushtest.Subject{Idempotency: m, EndWindow: func() { now = now.Add(time.Minute) }}
+		clock := clockwork.NewFakeClock()
+		m := push.NewMemoryIdempotency(push.Options{Clock: clock, IdempotencyWindow: time.Minute})
+		return pushtest.Subject{Idempotency: m, EndWindow: func() { clock.Advance(time.Minute) }}
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/codec"
 )
 
@@ -23,7 +25,7 @@ type MemoryIdempotency struct {
 	// Immutable.
 	limit  int
 	window time.Duration
-	clock  Clock
+	clock  clockwork.Clock
 	drops  Drops
 
 	mu      sync.Mutex
@@ -82,7 +84,7 @@ func (m *MemoryIdempotency) Claim(
 
 // enter finds the entry of a key, or makes it.
 func (m *MemoryIdempotency) enter(key IdempotencyKey, fingerprint Fingerprint) (e *idempotent, first bool) {
-	now := m.clock()
+	now := m.clock.Now()
 	dropped := 0
 	m.mu.Lock()
 	for f := m.order.Front(); f != nil && !now.Before(entry(f).expires); f = m.order.Front() {

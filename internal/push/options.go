@@ -3,6 +3,8 @@ package push
 import (
 	"log/slog"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 )
 
 // Drops counts what was given up at a bound. The reason is one of the Drop
@@ -36,9 +38,9 @@ type Options struct {
 	IdempotencyWindow time.Duration // how long a key is remembered
 	IdempotencyKeys   int           // how many are
 
-	Clock Clock        // time.Now if nil
-	Log   *slog.Logger // slog.DiscardHandler if nil
-	Drops Drops        // not counted if nil
+	Clock clockwork.Clock // the system's if nil
+	Log   *slog.Logger    // slog.DiscardHandler if nil
+	Drops Drops           // not counted if nil
 }
 
 // WithDefaults replaces zero values by the defaults, which are what the server
@@ -51,7 +53,7 @@ func (o Options) WithDefaults() Options {
 	o.IdempotencyKeys = or(o.IdempotencyKeys, 100_000)
 	o.IdempotencyWindow = or(o.IdempotencyWindow, 10*time.Minute)
 	if o.Clock == nil {
-		o.Clock = time.Now
+		o.Clock = clockwork.NewRealClock()
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

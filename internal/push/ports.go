@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
@@ -159,6 +158,3 @@ type SessionInfo struct {
 
 // Message is what a push carries: any JSON object, relayed as it came.
 type Message = json.RawMessage
-
-// Clock is time.Now, handed in.
-type Clock func() time.Time

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
@@ -51,7 +53,7 @@ type presenceService struct {
 	platforms platformNames
 	watchAll  bool // clients may watch everybody
 	announces bool // every session learns who comes and goes, watching or not
-	clock     Clock
+	clock     clockwork.Clock
 	log       *slog.Logger
 
 	changes   *changes // for those who watch

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/oklog/ulid/v2"
 
 	"pushd/internal/account"
@@ -110,7 +111,7 @@ type pushService struct {
 	keys       Idempotency
 	platforms  platformNames
 	maxMessage int
-	clock      Clock
+	clock      clockwork.Clock
 	log        *slog.Logger
 
 	ids  *ulid.LockedMonotonicReader

@@ -57,7 +57,7 @@ func (s *topicService) topicDigests(ctx context.Context) {
 	for _, c := range s.topics.TopicChanges() {
 		d := TopicDigest{
 			Topic: c.Topic, Joined: notNil(c.Joined), Left: notNil(c.Left),
-			Count: c.Users, More: c.More, Time: s.clock().UnixMilli(),
+			Count: c.Users, More: c.More, Time: s.clock.Now().UnixMilli(),
 		}
 		left := digestBudget(c.Subscribers)
 		for _, list := range [][]string{c.Joined, c.Left} {

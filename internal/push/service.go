@@ -26,6 +26,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/account"
 	"pushd/internal/delivery"
 	"pushd/internal/events"
@@ -54,6 +56,7 @@ type Service struct {
 	*presenceService
 	*onlineService
 
+	clock   clockwork.Clock
 	stop    chan struct{}
 	stopped chan struct{}
 	started atomic.Bool
@@ -70,6 +73,7 @@ func New(ports Ports, platforms *account.Platforms, o Options) *Service {
 		topicService:    newTopicService(ports, o),
 		presenceService: newPresenceService(ports, names, o),
 		onlineService:   newOnlineService(ports, names, o),
+		clock:           o.Clock,
 		stop:            make(chan struct{}),
 		stopped:         make(chan struct{}),
 	}
@@ -89,7 +93,7 @@ func (s *Service) Start() {
 	if !s.started.CompareAndSwap(false, true) {
 		panic("push: Start called twice")
 	}
-	go s.run()
+	go s.run(s.clock.NewTicker(digestEvery))
 }
 
 // Shutdown stops the goroutine and waits for it. What is still held is lost:
@@ -107,7 +111,8 @@ func (s *Service) Shutdown(ctx context.Context) error {
 	}
 }
 
-func (s *Service) run() {
+func (s *Service) run(tick clockwork.Ticker) {
+	defer tick.Stop()
 	defer close(s.stopped)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -118,15 +123,13 @@ func (s *Service) run() {
 		case <-ctx.Done():
 		}
 	}()
-	tick := time.NewTicker(digestEvery)
-	defer tick.Stop()
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-s.held.wake:
 			s.deliverHeld(ctx)
-		case <-tick.C:
+		case <-tick.Chan():
 			s.held.expire()
 			s.deliverHeld(ctx)
 			s.digest(ctx)

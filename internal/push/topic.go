@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
@@ -69,7 +71,7 @@ type topicService struct {
 	rosterOpen    func(topic string) bool // clients may see who is in the topic
 	maxMessage    int
 	maxRecover    int
-	clock         Clock
+	clock         clockwork.Clock
 	log           *slog.Logger
 }
 
@@ -120,7 +122,7 @@ func (s *topicService) Publish(ctx context.Context, id account.Identity, r Publi
 	if err := validMessage("data", r.Data, s.maxMessage); err != nil {
 		return PublishReply{}, err
 	}
-	now := s.clock().UnixMilli()
+	now := s.clock.Now().UnixMilli()
 	publish := topicMessagePush.With(TopicMessage{Topic: r.Topic, From: id.User, Data: r.Data, Time: now})
 	var except string
 	if r.ExceptSelf {

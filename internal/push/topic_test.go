@@ -7,6 +7,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/account"
 	"pushd/internal/push"
 )
@@ -69,7 +71,7 @@ func TestTopicRefuses(t *testing.T) {
 func TestPublishTellsTopicAndSender(t *testing.T) {
 	n := newNode()
 	now := time.UnixMilli(1793000000000)
-	s := service(t, n, push.Options{ClientPublish: []string{"*"}, Clock: func() time.Time { return now }})
+	s := service(t, n, push.Options{ClientPublish: []string{"*"}, Clock: clockwork.NewFakeClockAt(now)})
 	ok(s.Subscribe(t.Context(), account.Identity{User: "bob", Session: "other/web"}, push.SubscribeRequest{Topic: "news"}))(t)
 	rep := ok(s.Publish(t.Context(), alice, push.PublishRequest{Topic: "news", Data: message(`{"n":9007199254740993}`)}))(t)
 	if rep.Sessions != 1 || rep.Time != now.UnixMilli() {
