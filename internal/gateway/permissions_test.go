@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"pushd/internal/chat"
 	"pushd/internal/chat/permissiontest"
@@ -12,28 +15,31 @@ import (
 )
 
 // TestPermissionsOverTheSocket is the table of permissions, cell by cell, over
-// WebSockets. Left out are cells of API keys, which no socket has.
+// WebSockets. Left out are cells of API keys, which no socket has. What a cell waits
+// for is the disk, so many rows are sent at a time, and share commits.
 func TestPermissionsOverTheSocket(t *testing.T) {
 	n := start(t, setup{chat: storetest.Open(t, storetest.SQLite)})
-	clients := map[string]*client{}
-	send := func(prefix, actor, action, data string) frame {
-		key := actor
-		if actor != "nobody" {
-			key = permissiontest.User(prefix, actor)
-		}
-		c := clients[key]
-		if c == nil {
-			if c = n.dial(); actor != "nobody" {
-				c.ok("robot", "Login", `{"UserId":"`+key+`","PlatId":"1"}`)
-			}
-			clients[key] = c
-		}
-		module, name, _ := strings.Cut(action, ".")
-		return c.call(module, name, data)
-	}
-	cells := 0
+	var cells atomic.Int32
+	var rows errgroup.Group
+	rows.SetLimit(16)
 	for i, row := range permissiontest.Rows {
-		t.Run(row.Name(), func(t *testing.T) {
+		run := func(t *testing.T) {
+			clients := map[string]*client{}
+			send := func(prefix, actor, action, data string) frame {
+				key := actor
+				if actor != "nobody" {
+					key = permissiontest.User(prefix, actor)
+				}
+				c := clients[key]
+				if c == nil {
+					if c = n.dial(); actor != "nobody" {
+						c.ok("robot", "Login", `{"UserId":"`+key+`","PlatId":"1"}`)
+					}
+					clients[key] = c
+				}
+				module, name, _ := strings.Cut(action, ".")
+				return c.call(module, name, data)
+			}
 			stages := map[string]map[string]string{} // what was saved on each
 			for j, actor := range permissiontest.Actors {
 				if !permissiontest.IsUser(actor) && actor != "nobody" {
@@ -58,19 +64,25 @@ func TestPermissionsOverTheSocket(t *testing.T) {
 						}
 					}
 				}
-				cells++
+				cells.Add(1)
 				f := send(prefix, actor, row.Action, permissiontest.Fill(row.Data, prefix, actor, stages[prefix]))
 				if *f.Code != row.Code(j) {
 					t.Errorf("%s is answered %d %s, want %d", actor, *f.Code, f.Msg, row.Code(j))
 				}
 			}
-		})
-		for key, c := range clients {
-			c.Close()
-			delete(clients, key)
+			for _, c := range clients {
+				c.Close()
+			}
 		}
+		rows.Go(func() error {
+			t.Run(row.Name(), run)
+			return nil
+		})
 	}
-	if users := 9; cells < len(permissiontest.Rows)*users*4/5 {
+	if err := rows.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if users, cells := 9, int(cells.Load()); cells < len(permissiontest.Rows)*users*4/5 {
 		t.Errorf("only %d cells were sent", cells)
 	}
 }
