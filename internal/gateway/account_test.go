@@ -8,6 +8,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/delivery"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/store/storetest"
 )
 
@@ -25,6 +26,7 @@ func (l logins) Renewing(ctx context.Context, id account.Identity) (int, error) 
 // tokenUsers are two nodes with accounts on one database.
 type tokenUsers struct {
 	t        *testing.T
+	clock    *pollertest.Clock
 	db       account.Store
 	nodes    [2]*node
 	services [2]*account.Service
@@ -38,15 +40,15 @@ var (
 // withAccounts starts the nodes; their tokens live as long as said.
 func withAccounts(t *testing.T, ttl time.Duration) *tokenUsers {
 	t.Helper()
-	m := &tokenUsers{t: t, db: storetest.Open(t, storetest.SQLite)}
+	m := &tokenUsers{t: t, clock: pollertest.NewClock(), db: storetest.Open(t, storetest.SQLite)}
 	for i := range m.nodes {
-		guard, err := account.NewGuard("another0123456789abcdef0123456789", verifier(t), nil)
+		guard, err := account.NewGuard("another0123456789abcdef0123456789", verifierBy(t, m.clock.Now), m.clock.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.nodes[i] = start(t, setup{verifier: guard, accounts: func(closer delivery.Closer) *account.Service {
+		m.nodes[i] = start(t, setup{clock: m.clock, verifier: guard, accounts: func(closer delivery.Closer) *account.Service {
 			s, err := account.New(account.Ports{Store: m.db, Guard: guard, Sessions: closer}, account.Options{
-				TokenTTL: ttl, Poll: 10 * time.Millisecond, Hash: account.HashOptions{Memory: 64, Passes: 1},
+				Clock: m.clock.Now, TokenTTL: ttl, Poll: 10 * time.Millisecond, Hash: account.HashOptions{Memory: 64, Passes: 1},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -118,17 +120,19 @@ func TestRevokedConnections(t *testing.T) {
 	}
 	stays.closed(4002)
 	external.closed(4002)
+	m.clock.Pass(t, pollertest.Tick) // each revocation is of what came before it
 	again := m.connect(1, "alice", "web", m.token("alice").Token)
 	bob.ok("robot", "HeartBeat", "")
 
+	m.clock.Pass(t, pollertest.Tick)
 	yes := true
 	if _, err := m.services[0].ChangeUser(t.Context(), admins, account.ChangeUserRequest{User: "alice", Disabled: &yes}); err != nil {
 		t.Fatal(err)
 	}
 	again.closed(4004)
 	// A newer token from outside is good, and its user is not.
-	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1100 * time.Millisecond)))
-	fresh := token(t, "alice", time.Hour)
+	m.clock.Pass(t, 2*time.Second)
+	fresh := tokenAt(t, "alice", time.Hour, m.clock.Now())
 	m.nodes[1].dial().refused(403, "robot", "Login", `{"UserId":"alice","PlatId":"1","Token":"`+fresh+`"}`)
 	if _, err := m.services[1].DeleteUser(t.Context(), admins, account.UserRequest{User: "bob"}); err != nil {
 		t.Fatal(err)
@@ -163,13 +167,15 @@ func TestTokenIsRenewedOnTheSocket(t *testing.T) {
 	m := withAccounts(t, 2*time.Second)
 	l := m.user("alice")
 	renews, forgets := m.connect(0, "alice", "web", l.Token), m.connect(0, "alice", "ios", l.Token)
-	time.Sleep(1100 * time.Millisecond)
+	m.clock.Pass(t, 1100*time.Millisecond)
 	next := renews.ok("account", "Refresh", `{"refresh_token":"`+l.RefreshToken+`"}`)
 	renews.ok("robot", "Login", `{"UserId":"alice","PlatId":"web","Token":"`+next["token"].(string)+`"}`)
+	m.clock.Pass(t, time.Second)
 	forgets.closed(4002)
 	renews.ok("robot", "HeartBeat", "")
 	if devices := renews.ok("account", "Devices", "")["devices"].([]any); len(devices) != 1 || devices[0].(map[string]any)["current"] != true {
 		t.Errorf("%+v", devices)
 	}
+	m.clock.Pass(t, 2*time.Second)
 	renews.closed(4002)
 }

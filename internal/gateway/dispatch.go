@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"time"
 
 	"pushd/internal/codec"
 	"pushd/internal/node"
@@ -62,7 +61,7 @@ func (s *Session) hot(r *codec.Request) bool {
 		st.scratch = codec.AppendHeartBeat(st.scratch[:0], r)
 		s.gateway.heartbeats.Inc()
 	case r.Action == "Ping":
-		st.scratch = codec.AppendPing(st.scratch[:0], r, time.Now().UnixMilli())
+		st.scratch = codec.AppendPing(st.scratch[:0], r, s.gateway.clock.Now().UnixMilli())
 		s.gateway.pings.Inc()
 	default:
 		return false

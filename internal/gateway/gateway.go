@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pushd/internal/account"
@@ -79,6 +80,7 @@ type Gateway struct {
 	platforms *account.Platforms
 	metrics   *metrics.Metrics
 	log       *slog.Logger
+	clock     clockwork.Clock // the node's: deadlines are in ticks of its loops
 	table     *router.Table[*Session]
 	lifecycle Lifecycle // nil: nobody is asked
 	began     events.Publisher[account.SessionBegan]
@@ -110,6 +112,7 @@ func New(
 ) *Gateway {
 	g := &Gateway{
 		opts: opts.WithDefaults(), node: n, verifier: verifier, platforms: platforms, metrics: m, log: log,
+		clock:      n.Clock(),
 		lifecycle:  services.Lifecycle,
 		began:      events.PublisherOf[account.SessionBegan](bus),
 		ended:      events.PublisherOf[account.SessionEnded](bus),

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/gobwas/ws/wsutil"
 
 	"pushd/internal/gateway"
+	"pushd/internal/poller/pollertest"
+	"pushd/internal/testwait"
 )
 
 func TestBeforeLoginAndUnknownActions(t *testing.T) {
@@ -74,43 +77,44 @@ func TestMalformedFrames(t *testing.T) {
 }
 
 func TestTimeouts(t *testing.T) {
-	n := start(t, setup{Options: gateway.Options{Heartbeat: time.Second, LoginTimeout: time.Second}})
+	clock := pollertest.NewClock()
+	n := start(t, setup{clock: clock, Options: gateway.Options{Heartbeat: time.Minute, LoginTimeout: 10 * time.Second}})
 	silent, quiet, again := n.dial(), n.login("quiet", "web"), n.login("again", "web")
 	busy := n.login("busy", "web")
 	again.ok("robot", "Logout", "")
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(200 * time.Millisecond):
-				_ = wsutil.WriteClientText(busy.Conn, []byte(`{"Module":"robot","Action":"HeartBeat"}`))
-			}
-		}
-	})
+	clock.Pass(t, 10*time.Second-pollertest.Tick)
+	silent.ok("robot", "Ping", "") // which is no login
+	again.ok("robot", "Ping", "")
+	clock.Pass(t, pollertest.Tick)
 	silent.closed(4005)
-	quiet.closed(4102)
 	again.closed(4005)
-	time.Sleep(1200 * time.Millisecond)
-	close(stop)
-	wg.Wait()
-	busy.send(`{"Module":"robot","Action":"Ping"}`)
-	for busy.next().Action != "Ping" {
+	busy.ok("robot", "HeartBeat", "")
+	clock.Pass(t, 50*time.Second-pollertest.Tick)
+	if c := n.counts(); c.Connections != 2 {
+		t.Errorf("%d connections of 2 before the heartbeat's time is over", c.Connections)
 	}
+	clock.Pass(t, pollertest.Tick)
+	quiet.closed(4102)
+	busy.ok("robot", "HeartBeat", "")
+	clock.Pass(t, time.Minute-pollertest.Tick)
+	busy.ok("robot", "Ping", "")
 }
 
 func TestNativePingKeepsAlive(t *testing.T) {
-	n := start(t, setup{Options: gateway.Options{Heartbeat: 2 * time.Second, Ping: 500 * time.Millisecond}})
+	clock := pollertest.NewClock()
+	n := start(t, setup{clock: clock, Options: gateway.Options{Heartbeat: time.Minute, Ping: 15 * time.Second}})
 	c := n.login("alice", "web")
+	read := func() uint64 { return n.metrics.Loop(0).Reads.Load() + n.metrics.Loop(1).Reads.Load() }
 	for range 6 {
+		clock.Pass(t, 15*time.Second)
 		if op, _ := c.read(); op != ws.OpPing {
 			t.Fatal(op)
 		}
+		before := read()
 		if err := wsutil.WriteClientMessage(c.Conn, ws.OpPong, nil); err != nil {
 			t.Fatal(err)
 		}
+		testwait.Until(t, "the pong to be read", read, func(reads uint64) bool { return reads > before })
 	}
 	c.ok("robot", "Ping", "")
 }
@@ -138,5 +142,31 @@ func TestDrain(t *testing.T) {
 	wg.Wait()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPingAllocatesNothing: of heartbeats and pings there are most.
+func TestPingAllocatesNothing(t *testing.T) {
+	n := start(t, setup{Options: gateway.Options{MessageRate: -1}})
+	c := n.login("alice", "web")
+	for _, action := range []string{"HeartBeat", "Ping"} {
+		var request bytes.Buffer
+		frame := ws.MaskFrame(ws.NewTextFrame([]byte(`{"Module":"robot","Action":"` + action + `"}`)))
+		if err := ws.WriteFrame(&request, frame); err != nil {
+			t.Fatal(err)
+		}
+		reply := make([]byte, 256)
+		exchange := func() {
+			if _, err := c.Write(request.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := c.Conn.Read(reply); err != nil || n < ws.MinHeaderSize {
+				t.Fatal(n, err)
+			}
+		}
+		exchange()
+		if a := testing.AllocsPerRun(500, exchange); a != 0 {
+			t.Errorf("%s: %v allocations", action, a)
+		}
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"pushd/internal/members"
 	"pushd/internal/metrics"
 	engine "pushd/internal/node"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/protocol/protocoltest"
 	"pushd/internal/push"
 )
@@ -56,6 +57,7 @@ type setup struct {
 	gateway.Options
 	node      engine.Options
 	push      push.Options
+	clock     *pollertest.Clock // of the node and the push service; the real one if nil
 	verifier  gateway.Verifier
 	modules   []gateway.Module
 	lifecycle *lifecycle
@@ -69,6 +71,9 @@ func start(t *testing.T, o setup) *node {
 	t.Helper()
 	if o.node.Poller.Loops == 0 {
 		o.node.Poller.Loops = 2
+	}
+	if o.clock != nil {
+		o.node.Clock, o.push.Clock = o.clock, o.clock
 	}
 	platforms, err := account.NewPlatforms(map[string]int{"tv": 7})
 	if err != nil {
@@ -342,11 +347,17 @@ func (c *client) closed(code int) string {
 
 func token(t *testing.T, user string, ttl time.Duration) string {
 	t.Helper()
+	return tokenAt(t, user, ttl, time.Now())
+}
+
+// tokenAt is a token that was made at a time.
+func tokenAt(t *testing.T, user string, ttl time.Duration, at time.Time) string {
+	t.Helper()
 	signer, err := account.NewSigner(account.SignerOptions{Key: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := signer.Sign(user, ttl, time.Now())
+	tok, err := signer.Sign(user, ttl, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +366,13 @@ func token(t *testing.T, user string, ttl time.Duration) string {
 
 func verifier(t *testing.T) gateway.Verifier {
 	t.Helper()
-	v, err := account.NewVerifier(account.VerifierOptions{Key: secret, Algorithm: account.HS256})
+	return verifierBy(t, time.Now)
+}
+
+// verifierBy is a verifier that has the time from now.
+func verifierBy(t *testing.T, now func() time.Time) *account.Verifier {
+	t.Helper()
+	v, err := account.NewVerifier(account.VerifierOptions{Key: secret, Algorithm: account.HS256, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

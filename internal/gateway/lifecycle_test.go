@@ -17,6 +17,7 @@ import (
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/testwait"
 )
 
@@ -89,8 +90,8 @@ func (l *lifecycle) count(of *[]string) int {
 // TestLifecycle ends sessions in every way there is: each login that was
 // admitted is told of once.
 func TestLifecycle(t *testing.T) {
-	l := &lifecycle{}
-	n := start(t, setup{lifecycle: l})
+	l, clock := &lifecycle{}, pollertest.NewClock()
+	n := start(t, setup{lifecycle: l, clock: clock})
 	c := n.dial()
 	if data := c.ok("robot", "Login", `{"UserId":"out","PlatId":"web","DeviceId":"d-1"}`); data["unread"] != 3.0 {
 		t.Error("unread at login:", data)
@@ -116,7 +117,14 @@ func TestLifecycle(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
 	n.down = true
-	if err := n.stop(ctx, 0); err != nil {
+	stopped := make(chan struct{})
+	var err error
+	go func() {
+		defer close(stopped)
+		err = n.stop(ctx, 0)
+	}()
+	clock.PassUntil(stopped) // the clients don't answer the Close frames
+	if err != nil {
 		t.Fatal(err)
 	}
 	got := l.left()

@@ -286,5 +286,5 @@ func (g *Gateway) robotHeartBeat(context.Context, *Session, struct{}) (struct{},
 }
 
 func (g *Gateway) robotPing(context.Context, *Session, struct{}) (PingReply, error) {
-	return PingReply{Time: time.Now().UnixMilli()}, nil
+	return PingReply{Time: g.clock.Now().UnixMilli()}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"pushd/internal/gateway"
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/push"
 	"pushd/internal/testwait"
 )
@@ -183,8 +184,9 @@ func TestTokenMode(t *testing.T) {
 }
 
 func TestHandshakeToken(t *testing.T) {
-	n := start(t, setup{verifier: verifier(t)})
-	good := token(t, "alice", time.Hour)
+	clock := pollertest.NewClock()
+	n := start(t, setup{clock: clock, verifier: verifierBy(t, clock.Now)})
+	good := tokenAt(t, "alice", time.Hour, clock.Now())
 	for _, header := range [][]string{
 		{"Authorization", "Bearer " + good},
 		{"Sec-WebSocket-Protocol", "pushd.v1, pushd.token." + good},
@@ -211,24 +213,29 @@ func TestHandshakeToken(t *testing.T) {
 	}
 	d.refused(401, "robot", "Login", `{"UserId":"bob","PlatId":"1"}`)
 	n.dial("Authorization", "Bearer x"+good).closed(4001)
-	signer := token(t, "alice", time.Second)
-	time.Sleep(2100 * time.Millisecond)
-	n.dial("Authorization", "Bearer "+signer).closed(4002)
+	short := tokenAt(t, "alice", time.Second, clock.Now())
+	clock.Pass(t, 2*time.Second)
+	n.dial("Authorization", "Bearer "+short).closed(4002)
 }
 
 func TestTokenRunsOutAndIsRenewed(t *testing.T) {
-	n := start(t, setup{verifier: verifier(t)})
-	login := func(c *client, tok string) {
-		c.ok("robot", "Login", `{"UserId":"alice","PlatId":"1","Token":"`+tok+`"}`)
+	clock := pollertest.NewClock()
+	n := start(t, setup{clock: clock, verifier: verifierBy(t, clock.Now)})
+	login := func(c *client, ttl time.Duration) {
+		c.ok("robot", "Login", `{"UserId":"alice","PlatId":"1","Token":"`+tokenAt(t, "alice", ttl, clock.Now())+`"}`)
 	}
 	c := n.dial()
-	login(c, token(t, "alice", 2*time.Second))
-	login(c, token(t, "alice", time.Hour))
-	time.Sleep(2500 * time.Millisecond)
+	login(c, 10*time.Second)
+	login(c, time.Hour)
+	clock.Pass(t, 12*time.Second)
 	c.ok("robot", "HeartBeat", "")
-	login(c, token(t, "alice", 200*365*24*time.Hour)) // beyond 32 bits of seconds
+	login(c, 200*365*24*time.Hour) // beyond 32 bits of seconds
+	clock.Pass(t, time.Second)
 	c.ok("robot", "HeartBeat", "")
-	login(c, token(t, "alice", time.Second))
+	login(c, 10*time.Second)
+	clock.Pass(t, 8*time.Second)
+	c.ok("robot", "HeartBeat", "")
+	clock.Pass(t, 2*time.Second)
 	c.closed(4002)
 }
 

@@ -11,7 +11,9 @@ import (
 	"pushd/internal/delivery"
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/push"
+	"pushd/internal/testwait"
 )
 
 func TestPushAndKick(t *testing.T) {
@@ -76,7 +78,8 @@ func TestTopics(t *testing.T) {
 }
 
 func TestPresence(t *testing.T) {
-	n := start(t, setup{})
+	clock := pollertest.NewClock()
+	n := start(t, setup{clock: clock})
 	a := n.login("alice", "web")
 	b := n.login("bob", "ios")
 	online := a.ok("presence", "Online", `{"users":["alice","bob","carol"]}`)["online"].([]any)
@@ -85,10 +88,13 @@ func TestPresence(t *testing.T) {
 	}
 	a.ok("presence", "Subscribe", `{"users":["bob"]}`)
 	b.Close()
+	testwait.Equal(t, "the number of users", 1, func() int { return n.counts().Users })
+	clock.Pass(t, time.Second)
 	if d := a.pushed("presence", "Offline"); d["users"].([]any)[0].(map[string]any)["user"] != "bob" {
 		t.Error(d)
 	}
 	n.login("bob", "ios")
+	clock.Pass(t, time.Second)
 	if d := a.pushed("presence", "Online"); d["users"].([]any)[0].(map[string]any)["user"] != "bob" {
 		t.Error(d)
 	}

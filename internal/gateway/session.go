@@ -44,7 +44,7 @@ func (s *Session) Expired(*poller.Conn) {
 		return
 	}
 	now := s.Loop().Now()
-	if s.expires != 0 && time.Now().Unix() >= int64(s.expires) {
+	if s.expires != 0 && g.clock.Now().Unix() >= int64(s.expires) {
 		s.Close(node.CloseTokenExpired, "the token has run out", reasonTokenExpired)
 		return
 	}
@@ -72,7 +72,7 @@ func (s *Session) schedule() {
 		at = min(at, next)
 	}
 	if s.expires != 0 {
-		left := time.Until(time.Unix(int64(s.expires), 0))
+		left := s.gateway.clock.Until(time.Unix(int64(s.expires), 0))
 		at = min(at, now+max(poller.Ticks(left), 1))
 	}
 	s.SetDeadline(max(at, now+1))

@@ -13,6 +13,7 @@ import (
 	"pushd/internal/codec"
 	"pushd/internal/hub"
 	engine "pushd/internal/node"
+	"pushd/internal/poller/pollertest"
 	"pushd/internal/push"
 	"pushd/internal/testwait"
 )
@@ -208,15 +209,20 @@ func TestTopicRecoveryUnderLoad(t *testing.T) {
 }
 
 func TestTopicPresence(t *testing.T) {
-	n := start(t, rooms())
+	clock := pollertest.NewClock()
+	o := rooms()
+	o.clock = clock
+	n := start(t, o)
 	a := n.login("ann", "web")
 	a.ok("topic", "Subscribe", `{"topic":"r1"}`)
+	clock.Pass(t, time.Second)
 	if got := a.pushed("topic", "Presence"); got["topic"] != "r1" || fmt.Sprint(got["joined"], got["left"], got["count"]) != "[ann] [] 1" {
 		t.Errorf("%v", got)
 	}
 	phone, b := n.login("ann", "ios"), n.login("bob", "web")
 	phone.ok("topic", "Subscribe", `{"topic":"r1"}`)
 	b.ok("topic", "Subscribe", `{"topic":"r1"}`)
+	clock.Pass(t, time.Second)
 	if got := a.pushed("topic", "Presence"); fmt.Sprint(got["joined"], got["left"], got["count"]) != "[bob] [] 2" {
 		t.Errorf("a second session is not another user: %v", got)
 	}
@@ -225,6 +231,8 @@ func TestTopicPresence(t *testing.T) {
 		t.Errorf("%v", who)
 	}
 	b.Close()
+	testwait.Equal(t, "the number of subscribers", 2, func() int { return n.subscribers("r1") })
+	clock.Pass(t, time.Second)
 	if got := a.pushed("topic", "Presence"); fmt.Sprint(got["joined"], got["left"], got["count"]) != "[] [bob] 1" {
 		t.Errorf("%v", got)
 	}
@@ -268,14 +276,18 @@ func TestPublishRefusesAnUnknownSession(t *testing.T) {
 
 // Everybody is told who comes and goes, without asking, also who comes.
 func TestPresenceAnnounce(t *testing.T) {
-	n := start(t, setup{push: push.Options{PresenceAnnounce: true}})
+	clock := pollertest.NewClock()
+	n := start(t, setup{clock: clock, push: push.Options{PresenceAnnounce: true}})
 	a := n.login("ann", "web")
+	clock.Pass(t, time.Second)
 	if got := a.pushed("presence", "Online"); got["count"] != 1.0 || fmt.Sprint(got["users"]) != "[map[platforms:[web] user:ann]]" {
 		t.Errorf("%v", got)
 	}
 	b := n.login("bob", "ios")
+	clock.Pass(t, time.Second)
 	a.pushed("presence", "Online")
 	b.ok("robot", "Logout", "")
+	clock.Pass(t, time.Second)
 	if got := a.pushed("presence", "Offline"); got["count"] != 1.0 || fmt.Sprint(got["users"]) != "[map[platforms:[ios] user:bob]]" {
 		t.Errorf("%v", got)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
@@ -33,7 +32,7 @@ func (n *Node) Enter(s *Session, l Login) error {
 	s.login.App = n.hub.Intern(l.App)
 	s.login.Conn = s
 	s.login.Loop = uint16(s.Loop().Index())
-	s.login.Since = uint32(time.Now().Unix())
+	s.login.Since = uint32(n.clock.Now().Unix())
 	s.SetDetails(l.Device, l.Grant)
 	replaced, err := n.hub.Add(&s.login)
 	switch {

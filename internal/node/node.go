@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"pushd/internal/account"
 	"pushd/internal/delivery"
 	"pushd/internal/events"
@@ -31,10 +33,14 @@ const DefaultName = "pushd"
 
 // Options are the node's knobs; zero values are the defaults named.
 type Options struct {
-	Poller poller.Options
-	Hub    hub.Options // Presence is set by the node
+	Poller poller.Options // Clock is set by the node
+	Hub    hub.Options    // Presence and Now are set by the node
 
 	Name string // this node's name in replies; DefaultName if ""
+	// Clock is the node's, its loops' and its directory's; they take it from here,
+	// and the doors and services from Node.Clock. The real one if nil, with which
+	// each loop has a timer of the kernel's.
+	Clock clockwork.Clock
 	// Members tells who is in a group; without it there are no groups.
 	Members delivery.MemberSource
 	// Events takes push.PresenceChanged; nobody is told if nil.
@@ -48,6 +54,7 @@ type Node struct {
 	name      string
 	platforms *account.Platforms
 	members   delivery.MemberSource // nil: there are no groups
+	clock     clockwork.Clock
 	metrics   *metrics.Metrics
 	server    *poller.Server
 	hub       *hub.Hub
@@ -59,6 +66,11 @@ func New(platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger, o O
 	if o.Name == "" {
 		o.Name = DefaultName
 	}
+	clock := o.Clock
+	if clock == nil {
+		clock = clockwork.NewRealClock()
+	}
+	o.Poller.Clock, o.Hub.Now = o.Clock, clock.Now
 	server, err := poller.New(m, log, o.Poller)
 	if err != nil {
 		return nil, err
@@ -71,7 +83,7 @@ func New(platforms *account.Platforms, m *metrics.Metrics, log *slog.Logger, o O
 	if err != nil {
 		return nil, errors.Join(err, server.Shutdown(context.Background()))
 	}
-	n := &Node{name: o.Name, platforms: platforms, members: o.Members, metrics: m, server: server, hub: h}
+	n := &Node{name: o.Name, platforms: platforms, members: o.Members, clock: clock, metrics: m, server: server, hub: h}
 	n.describe()
 	return n, nil
 }
@@ -87,6 +99,9 @@ func (n *Node) Addr() net.Addr { return n.server.Addr() }
 
 // Name is the node's name.
 func (n *Node) Name() string { return n.name }
+
+// Clock is what the node reads the time from.
+func (n *Node) Clock() clockwork.Clock { return n.clock }
 
 // Loops is the number of event loops.
 func (n *Node) Loops() int { return n.server.Len() }
@@ -109,19 +124,11 @@ func (n *Node) Sweep() { n.hub.Sweep() }
 // Drain stops accepting, has each connection leave, spread evenly over a time, and
 // waits until all are closed or ctx is done. leave is called on the loops.
 func (n *Node) Drain(ctx context.Context, over time.Duration, leave func(*poller.Conn)) error {
-	const look = 10 * time.Millisecond
 	n.server.StopAccepting()
 	if err := n.server.Drain(ctx, over, leave); err != nil {
 		return err
 	}
-	for n.server.Connections() > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(look):
-		}
-	}
-	return nil
+	return n.server.WaitEmpty(ctx)
 }
 
 // Shutdown closes what is still open and ends the loops.

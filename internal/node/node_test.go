@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,9 @@ import (
 	"pushd/internal/metrics"
 	"pushd/internal/node"
 	"pushd/internal/poller"
+	"pushd/internal/poller/pollertest"
+	"pushd/internal/push"
+	"pushd/internal/testwait"
 )
 
 func TestMain(m *testing.M) {
@@ -68,7 +72,7 @@ func (s *session) Message(_ *poller.Conn, payload []byte) {
 	s.WriteMessage([]byte(s.ID()))
 }
 
-// start makes a node on two loops behind a door.
+// start makes a node on two loops behind a door, whose clock is a pollertest.Clock.
 func start(t *testing.T, o node.Options) *node.Node {
 	t.Helper()
 	const loops = 2
@@ -76,7 +80,7 @@ func start(t *testing.T, o node.Options) *node.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Poller.Loops = loops
+	o.Poller.Loops, o.Clock = loops, pollertest.NewClock()
 	n, err := node.New(platforms, metrics.New(loops), slog.New(slog.DiscardHandler), o)
 	if err != nil {
 		t.Fatal(err)
@@ -165,10 +169,10 @@ func (c *client) read(t testing.TB) string {
 // Session implements delivertest.Client, as the others do.
 func (c *client) Session() string { return c.id }
 
-// Act waits out the coarse clock by which the node knows who was heard last.
+// Act lets the coarse clock move on by which the node knows who was heard last.
 func (c *client) Act(t testing.TB) {
 	t.Helper()
-	time.Sleep(2 * time.Second / poller.TicksPerSecond)
+	c.node.Clock().(*pollertest.Clock).Pass(t, pollertest.Tick)
 	c.write(t, "act")
 	if got := c.read(t); got != "act" {
 		t.Fatalf("got %q, want an answer", got)
@@ -179,11 +183,7 @@ func (c *client) Act(t testing.TB) {
 // nothing left to deliver.
 func (c *client) Got(t testing.TB) (payloads []string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); c.node.Queued() > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("deliveries wait for ever")
-		}
-	}
+	testwait.Equal(t, "the bytes of deliveries that wait", 0, c.node.Queued)
 	c.write(t, "is that all?")
 	for {
 		payload := c.read(t)
@@ -199,22 +199,13 @@ func (c *client) Leave(t testing.TB) {
 	if err := c.Conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	testwait.Equal(t, "whether the node still has the session", false, func() bool {
 		sessions, err := c.node.UserSessions(context.Background(), c.user)
 		if err != nil {
 			t.Fatal(err)
 		}
-		here := false
-		for _, s := range sessions {
-			here = here || s.Session == c.id
-		}
-		if !here {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("the node doesn't notice that a client has gone")
-		}
-	}
+		return slices.ContainsFunc(sessions, func(s push.SessionInfo) bool { return s.Session == c.id })
+	})
 }
 
 func (c *client) WantClosed(t testing.TB) {
@@ -291,6 +282,25 @@ func TestReplace(t *testing.T) {
 	code, reason := ws.ParseCloseFrameData(f.Payload)
 	if code != node.CloseReplaced || reason != "logged in elsewhere on web" {
 		t.Errorf("closed %d %q", code, reason)
+	}
+}
+
+// What a node says of a session's times is by its clock.
+func TestSessionTimes(t *testing.T) {
+	n := start(t, node.Options{})
+	clock := n.Clock().(*pollertest.Clock)
+	began := clock.Now()
+	c := login(t, n, "ann web")
+	clock.Pass(t, time.Minute)
+	c.Act(t)
+	heard := clock.Now()
+	clock.Pass(t, time.Hour)
+	sessions, err := n.UserSessions(t.Context(), "ann")
+	if err != nil || len(sessions) != 1 {
+		t.Fatal(sessions, err)
+	}
+	if s := sessions[0]; s.Since != began.Unix()*1000 || s.LastSeen != heard.UnixMilli() {
+		t.Errorf("since %d and last seen %d, want %d and %d", s.Since, s.LastSeen, began.Unix()*1000, heard.UnixMilli())
 	}
 }
 

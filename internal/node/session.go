@@ -87,7 +87,7 @@ func (n *Node) info(s *Session) push.SessionInfo {
 		Address:  s.Address().String(),
 		Node:     n.name,
 		Since:    s.since().UnixMilli(),
-		LastSeen: time.Now().Add(-stats.IdleFor).UnixMilli(),
+		LastSeen: n.clock.Now().Add(-stats.IdleFor).UnixMilli(),
 		BytesIn:  stats.BytesIn, BytesOut: stats.BytesOut,
 		MessagesIn: stats.MessagesIn, MessagesOut: stats.MessagesOut,
 	}
