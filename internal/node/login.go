@@ -63,10 +63,8 @@ func (n *Node) Park(s *Session) { n.hub.Park(&s.login) }
 // that its connection is dead, and keeps its topics. It may wait for the lost
 // session's loop: ErrOnLoop there. An id that is unknown, or another's, is no error.
 func (n *Node) ParkLost(ctx context.Context, s *Session, lost string, l Login) error {
-	id, err := hub.ParseID(lost)
-	old, ok := n.hub.Lookup(id)
-	// An id that doesn't parse is as good as one that is long forgotten.
-	if err != nil || !ok || old.User != l.User || old.Platform != uint8(l.Platform) || old.Session == &s.login {
+	old, ok := n.lookup(lost)
+	if !ok || old.User != l.User || old.Platform != uint8(l.Platform) || old.Session == &s.login {
 		return nil
 	}
 	if onLoop(ctx) != nil {
@@ -76,6 +74,16 @@ func (n *Node) ParkLost(ctx context.Context, s *Session, lost string, l Login) e
 		n.hub.Park(&s.login)
 		s.Close(CloseReplaced, "the session was resumed on another connection", ReasonReplaced)
 	})
+}
+
+// lookup finds a session by the id that clients know. One that doesn't parse is as
+// good as one that is long forgotten.
+func (n *Node) lookup(session string) (hub.Entry, bool) {
+	id, err := hub.ParseID(session)
+	if err != nil {
+		return hub.Entry{}, false
+	}
+	return n.hub.Lookup(id)
 }
 
 // Resume gives a session the topics of a lost one. On its loop. It reports false
