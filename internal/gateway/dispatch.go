@@ -22,9 +22,6 @@ func (s *Session) Message(_ *poller.Conn, payload []byte) {
 		return
 	}
 	s.Faults = 0
-	if r.Module == "robot" && s.hot(r) {
-		return
-	}
 	route, err := s.gateway.table.Lookup(r.Module, r.Action)
 	if err != nil {
 		s.answer(r, "unknown", "unknown", nil, err)
@@ -32,6 +29,10 @@ func (s *Session) Message(_ *poller.Conn, payload []byte) {
 	}
 	if !route.Open && !s.LoggedIn() {
 		s.answer(r, route.Module, route.Action, nil, codec.Errorf(codec.CodeUnauthorized, "log in first, with robot.Login"))
+		return
+	}
+	if route.Direct != nil {
+		route.Direct(s, r)
 		return
 	}
 	if route.Inline {
@@ -52,22 +53,20 @@ func (s *Session) Message(_ *poller.Conn, payload []byte) {
 	})
 }
 
-// hot answers what most frames are without the table, its decoding and its
-// boxes: a heartbeat or a ping allocates nothing. Both are in the table too.
-func (s *Session) hot(r *codec.Request) bool {
+// heartBeat is robot.HeartBeat. It and ping allocate nothing.
+func (s *Session) heartBeat(r *codec.Request) {
 	st := s.state()
-	switch {
-	case r.Action == "HeartBeat" && s.LoggedIn():
-		st.scratch = codec.AppendHeartBeat(st.scratch[:0], r)
-		s.gateway.heartbeats.Inc()
-	case r.Action == "Ping":
-		st.scratch = codec.AppendPing(st.scratch[:0], r, s.gateway.clock.Now().UnixMilli())
-		s.gateway.pings.Inc()
-	default:
-		return false
-	}
+	st.scratch = codec.AppendHeartBeat(st.scratch[:0], r)
+	s.gateway.heartbeats.Inc()
 	s.WriteMessage(st.scratch)
-	return true
+}
+
+// ping is robot.Ping.
+func (s *Session) ping(r *codec.Request) {
+	st := s.state()
+	st.scratch = codec.AppendPing(st.scratch[:0], r, s.gateway.clock.Now().UnixMilli())
+	s.gateway.pings.Inc()
+	s.WriteMessage(st.scratch)
 }
 
 // malformed answers a frame that isn't a request, and hangs up on a peer that

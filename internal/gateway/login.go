@@ -280,11 +280,3 @@ func (g *Gateway) robotLogout(ctx context.Context, s *Session, _ struct{}) (stru
 		return nil
 	})
 }
-
-func (g *Gateway) robotHeartBeat(context.Context, *Session, struct{}) (struct{}, error) {
-	return struct{}{}, nil
-}
-
-func (g *Gateway) robotPing(context.Context, *Session, struct{}) (PingReply, error) {
-	return PingReply{Time: g.clock.Now().UnixMilli()}, nil
-}

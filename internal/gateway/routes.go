@@ -52,9 +52,9 @@ func routes(g *Gateway, services Services, modules []Module) *Table {
 	t.Register("robot", Handlers{
 		"Login": login.
 			Doc("Logs in; again on the same session with a fresh token, before the old one runs out."),
-		"HeartBeat": router.Typed(g.robotHeartBeat).Inline().
+		"HeartBeat": router.Direct[*Session, struct{}]((*Session).heartBeat).
 			Doc("Says that the client is alive, when there is nothing else to say."),
-		"Ping": router.Typed(g.robotPing).Inline().Open().
+		"Ping": router.Direct[*Session, PingReply]((*Session).ping).Open().
 			Doc("Gives the server's time."),
 		"Logout": router.Typed(g.robotLogout).Inline().
 			Doc("Ends the session and leaves the socket open, for another `Login` in time."),

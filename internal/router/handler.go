@@ -10,9 +10,10 @@ import (
 // Handlers are the actions of one module by name.
 type Handlers[P any] map[string]Handler[P]
 
-// Handler is what Typed makes of a function.
+// Handler is what Typed and Direct make of a function.
 type Handler[P any] struct {
 	call           callFunc[P]
+	direct         func(p P, r *codec.Request)
 	doc            string
 	request, reply reflect.Type // nil for struct{}, which has nothing to decode or encode
 	inline, open   bool
@@ -49,6 +50,17 @@ func Typed[P, Req, Rep any](f func(context.Context, P, Req) (Rep, error)) Handle
 	return Handler[P]{call: call, request: request, reply: reply}
 }
 
+// Direct makes a handler that looks at no Data and writes its reply itself, on the
+// event loop: it is for what most requests are, and saves them boxes and
+// allocations. Rep is the reply's Data, for whoever lists the routes.
+func Direct[P, Rep any](write func(p P, r *codec.Request)) Handler[P] {
+	reply := reflect.TypeFor[Rep]()
+	if reply == reflect.TypeFor[struct{}]() {
+		reply = nil
+	}
+	return Handler[P]{direct: write, reply: reply, inline: true}
+}
+
 // Inline marks a handler that works in memory only and never blocks, so that it
 // may run on the event loop, before anything the connection sends later.
 func (h Handler[P]) Inline() Handler[P] {
@@ -81,6 +93,9 @@ type Route[P any] struct {
 	Module, Action string // owned by the table, unlike the strings of a request
 	Inline         bool   // may run on the event loop
 	Open           bool   // allowed before login
+
+	// Direct, if set, writes the reply; Call is then not for use.
+	Direct func(p P, r *codec.Request)
 
 	call callFunc[P]
 }

@@ -41,8 +41,8 @@ func New[P any]() *Table[P] {
 }
 
 // Register adds a module's handlers. A module may be registered in several
-// parts. It panics when a name is empty, when a Handler was not made by Typed,
-// when the code for its types can't be made, and when an action is taken; the
+// parts. It panics when a name is empty, when a Handler was made by neither Typed
+// nor Direct, when the code for its types can't be made, and when an action is taken; the
 // message then names both places.
 func (t *Table[P]) Register(module string, h Handlers[P]) {
 	place := "an unknown place"
@@ -52,7 +52,7 @@ func (t *Table[P]) Register(module string, h Handlers[P]) {
 	for action, handler := range h {
 		id := routeName{module, action}
 		full := module + "." + action
-		if module == "" || action == "" || handler.call == nil {
+		if module == "" || action == "" || handler.call == nil && handler.direct == nil {
 			panic(fmt.Sprintf("router: %q at %s has an empty name or an empty handler", full, place))
 		}
 		if other, taken := t.routes[id]; taken {
@@ -62,7 +62,7 @@ func (t *Table[P]) Register(module string, h Handlers[P]) {
 		if err := codec.Prepare(handler.request, handler.reply); err != nil {
 			panic(fmt.Sprintf("router: %q at %s: %v", full, place, err))
 		}
-		route := Route[P]{Module: module, Action: action, Inline: handler.inline, Open: handler.open, call: handler.call}
+		route := Route[P]{Module: module, Action: action, Inline: handler.inline, Open: handler.open, Direct: handler.direct, call: handler.call}
 		t.routes[id] = registered[P]{route, place}
 		t.actions = append(t.actions, Action{module, action, handler.doc, handler.request, handler.reply, handler.open})
 	}

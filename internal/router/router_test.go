@@ -221,3 +221,22 @@ func TestDispatchDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestDirect(t *testing.T) {
+	type reply struct{ Time int64 }
+	table := router.New[*int]()
+	table.Register("robot", router.Handlers[*int]{
+		"Ping": router.Direct[*int, reply](func(n *int, r *codec.Request) { *n += len(r.Action) }).Open(),
+	})
+	route, err := table.Lookup("robot", "Ping")
+	if err != nil || !route.Inline || !route.Open {
+		t.Fatalf("%+v, %v", route, err)
+	}
+	n := 0
+	if route.Direct(&n, &codec.Request{Action: "Ping"}); n != 4 {
+		t.Errorf("called with %d", n)
+	}
+	if a := table.Actions()[0]; a.Request != nil || a.Reply != reflect.TypeFor[reply]() {
+		t.Errorf("%+v", a)
+	}
+}
