@@ -20,7 +20,7 @@ type Target struct {
 	Order string
 }
 
-// Receipt tells whom a frame was queued for.
+// Receipt tells who a frame was queued for.
 type Receipt struct {
 	// Sessions is exact for users, groups and sessions. Members of topics are
 	// known on their loops only: for these it is the number of members, which is
@@ -164,8 +164,8 @@ func (h *Hub) publishSeen(
 }
 
 // seenSets makes, for each loop where one session could be met twice, the set
-// by which the walks of this delivery recognise whom another of them, or the
-// named list, has served. A set belongs to its loop as soon as the first walk
+// by which the walks of this delivery recognise the sessions that another of them,
+// or the named list, has served. A set belongs to its loop as soon as the first walk
 // with it is queued, and all its walks run there.
 func seenSets(loops int, rooms []roomCount, lists [][]ref) []map[uint64]struct{} {
 	perLoop := make([]int, loops)

@@ -227,16 +227,13 @@ func (ms *memories) unlistLocked(m *memory) {
 	ms.listed--
 }
 
-// forgetMemory ends a memory's life.
+// forgetMemory ends the life of a memory that settle has dropped, once.
 func (h *Hub) forgetMemory(m *memory) {
 	shard := h.memoryShard(m.name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.gone {
-		return
-	}
 	m.gone, m.entries, m.size = true, nil, 0
 	h.memories.epoch.Store(newEpoch())
 	shard.byName.del(m.name)

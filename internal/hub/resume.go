@@ -14,19 +14,19 @@ const parkedTopics = 10
 // once for one that comes back, never on the way of a message.
 type parking struct {
 	mu     sync.Mutex
-	byID   table[uint64, *lot]
-	oldest *lot
-	newest *lot
+	byID   table[uint64, *parkedSession]
+	oldest *parkedSession
+	newest *parkedSession
 	topics int
 }
 
-type lot struct {
+type parkedSession struct {
 	id         uint64
 	user       string
 	platform   uint8
 	topics     []string
 	expires    time.Time
-	prev, next *lot
+	prev, next *parkedSession
 }
 
 // Park keeps the topics of a session whose connection was lost, for
@@ -37,7 +37,7 @@ func (h *Hub) Park(s *Session) {
 		return
 	}
 	now := h.opt.Now()
-	l := &lot{
+	l := &parkedSession{
 		id: s.ID, user: s.User, platform: s.Platform,
 		topics: h.Topics(s), expires: now.Add(h.opt.ResumeWindow),
 	}
@@ -111,7 +111,7 @@ func (p *parking) sweepLocked(now time.Time, n int) bool {
 	return true
 }
 
-func (p *parking) takeLocked(l *lot) {
+func (p *parking) takeLocked(l *parkedSession) {
 	if l.prev == nil {
 		p.oldest = l.next
 	} else {
