@@ -176,7 +176,7 @@ func TestGroupsOverHTTP(t *testing.T) {
 		{name: "dismiss again", method: "DELETE", path: at, key: "mia", status: 404},
 
 		{name: "befriend", method: "POST", path: "/api/v1/friends", key: "anna", status: 200, says: `"state":"asked"`, body: `{"user":"bert","text":"Hi"}`},
-		{name: "befriend oneself", method: "POST", path: "/api/v1/friends", key: "anna", status: 400, says: "yourself", body: `{"user":"anna"}`},
+		{name: "befriend oneself", method: "POST", path: "/api/v1/friends", key: "anna", status: 400, says: "your own id", body: `{"user":"anna"}`},
 		{name: "friends", method: "GET", path: "/api/v1/friends?state=asking", key: "bert", status: 200, says: `"state":"asking","text":"Hi"`},
 		{name: "friends, bad state", method: "GET", path: "/api/v1/friends?state=enemy", key: "bert", malformed: true, status: 400, says: "state is"},
 		{name: "friends of another", method: "GET", path: "/api/v1/friends?as=bert", key: "anna", status: 403, says: "can't act as bert"},
@@ -230,7 +230,7 @@ func TestGroupsOverAdminHTTP(t *testing.T) {
 		{name: "answer", method: "POST", path: "/api/groups/climbers/requests/zack", key: adminKey, status: 204, body: `{"accept":true}`},
 		{name: "answer again", method: "POST", path: "/api/groups/climbers/requests/zack", key: adminKey, status: 404, body: `{"accept":true}`},
 		{name: "ask", method: "POST", path: "/api/users/anna/friends", key: adminKey, status: 200, says: `"state":"asked"`, body: `{"user":"bert"}`},
-		{name: "ask oneself", method: "POST", path: "/api/users/anna/friends", key: adminKey, status: 400, says: "yourself", body: `{"user":"anna"}`},
+		{name: "ask oneself", method: "POST", path: "/api/users/anna/friends", key: adminKey, status: 400, says: "your own id", body: `{"user":"anna"}`},
 		{name: "ask with another scope", method: "POST", path: "/api/users/anna/friends", key: pushKey, status: 403, says: "admin", body: `{"user":"bert"}`},
 		{name: "friends", method: "GET", path: "/api/users/bert/friends?state=asking&limit=5", key: adminKey, status: 200, says: `"user":"anna"`},
 		{name: "accept", method: "POST", path: "/api/users/bert/friends/anna/accept", key: adminKey, status: 200, says: `"state":"friend"`},

@@ -16,7 +16,7 @@ type MessageSent struct{ Message Message }
 // says is for no bot, or two of them would never stop.
 func (e MessageSent) Bot() (name string, ok bool) {
 	kind, peer, other, _ := ParseKey(e.Message.Conv)
-	if kind != KindSingle || strings.HasPrefix(e.Message.From, botPrefix) {
+	if kind != KindSingle || isBot(e.Message.From) {
 		return "", false
 	}
 	if peer == e.Message.From {
@@ -61,9 +61,9 @@ func newPublishers(bus *events.Bus) publishers {
 	}
 }
 
-// changes begins the event of a change that the actor makes in a group.
-func (a actor) changes(group string) MembersChanged {
-	return MembersChanged{MemberChange: delivery.MemberChange{Group: group}, By: a.User}
+// changes begins the event of a change that the caller makes in a group.
+func (c caller) changes(group string) MembersChanged {
+	return MembersChanged{MemberChange: delivery.MemberChange{Group: group}, By: c.User}
 }
 
 // membersChanged publishes what is different in a group, if anything is.

@@ -8,15 +8,15 @@ import (
 // TypingEvery is how often one user is shown typing.
 const TypingEvery = typingEvery * time.Millisecond
 
-// Alone is what is remembered of n messages to one device of one user, of which
+// OneDevice is what is remembered of n messages to one device of one user, of which
 // those up to read are read.
-func Alone(n, read uint64) []uint64 {
-	a := newAlone()
+func OneDevice(n, read uint64) []uint64 {
+	a := newOneDevice()
 	for seq := range n {
 		a.sent("c", "u", seq+1)
 	}
 	a.read("c", "u", read)
-	seqs, _ := a.unread.Get(inConv{"c", "u"})
+	seqs, _ := a.unread.Get(userIn{"c", "u"})
 	return seqs
 }
 

@@ -9,7 +9,7 @@ import (
 
 // FriendAskRequest asks a user to be friends.
 type FriendAskRequest struct {
-	As   string `json:"as,omitempty" jsonschema:"-"` // for whom a backend does it; as in the others
+	As   string `json:"as,omitempty" jsonschema:"-"` // the user for whom a backend does it; as in the others
 	User string `json:"user"`
 	Text string `json:"text,omitempty"`
 }
@@ -27,7 +27,7 @@ type FriendRemarkRequest struct {
 	Remark string `json:"remark"`
 }
 
-// FriendBlockRequest blocks a user, or with on false unblocks him.
+// FriendBlockRequest blocks a user, or with on false unblocks them.
 type FriendBlockRequest struct {
 	As   string `json:"as,omitempty" jsonschema:"-"`
 	User string `json:"user"`
@@ -77,39 +77,15 @@ func (s *Service) friendBounds() FriendBounds {
 	return FriendBounds{Entries: s.opts.MaxFriends, Requests: maxFriendRequests}
 }
 
-// two finds out who acts on whom.
-func two(id account.Identity, as, other string) (a actor, user string, err error) {
-	if a, user, err = actingFor(id, as); err != nil {
-		return a, user, err
-	}
-	if err := account.ValidUserID(other); err != nil {
-		return a, user, err
-	}
-	if user == other {
-		return a, user, malformed("that is yourself")
-	}
-	return a, user, nil
-}
-
-// tellFriends pushes what user did to the other one, and to his own other devices.
-func (s *Service) tellFriends(ctx context.Context, a actor, user, other string, push func(FriendEvent) codec.Push) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
-	defer cancel()
-	e := FriendEvent{User: user, By: user, Time: s.now()}
-	s.pushUsers(ctx, "", push(e), "", other)
-	e.User = other
-	s.pushUsers(ctx, "", push(e), a.Session, user)
-}
-
-// FriendRequest asks another user to be friends; when he has asked already, both
-// are. 403 when he has blocked the caller, 409 when the caller has blocked him, 429
+// FriendRequest asks another user to be friends; when that user has asked already, both
+// are. 403 when they have blocked the caller, 409 when the caller has blocked them, 429
 // when a list is full.
 func (s *Service) FriendRequest(ctx context.Context, id account.Identity, r FriendAskRequest) (f Friend, err error) {
-	defer s.audit("friend.Request", id, r.User, &err)
+	defer s.audit("friend.request", traceChange, id, r.User, &err)
 	if err := checkText("text", r.Text, MaxRequestText, true); err != nil {
 		return f, err
 	}
-	a, user, err := two(id, r.As, r.User)
+	c, user, err := authorizeFriend(id, r.As, r.User)
 	if err != nil {
 		return f, err
 	}
@@ -119,9 +95,9 @@ func (s *Service) FriendRequest(ctx context.Context, id account.Identity, r Frie
 		return Friend{}, err
 	case !fresh:
 	case f.State == FriendYes:
-		s.tellFriends(ctx, a, user, r.User, friendAcceptedPush.With)
+		s.tellFriends(ctx, c, user, r.User, friendAcceptedPush.With)
 	default:
-		s.tellFriends(ctx, a, user, r.User, func(e FriendEvent) codec.Push {
+		s.tellFriends(ctx, c, user, r.User, func(e FriendEvent) codec.Push {
 			return friendRequestedPush.With(FriendRequested{User: e.User, By: e.By, Text: r.Text, Time: e.Time})
 		})
 	}
@@ -131,36 +107,36 @@ func (s *Service) FriendRequest(ctx context.Context, id account.Identity, r Frie
 // FriendAccept accepts another user's request. 404 when there is none, 429 when
 // the caller's list is full.
 func (s *Service) FriendAccept(ctx context.Context, id account.Identity, r FriendRef) (f Friend, err error) {
-	defer s.audit("friend.Accept", id, r.User, &err)
-	a, user, err := two(id, r.As, r.User)
+	defer s.audit("friend.accept", traceChange, id, r.User, &err)
+	c, user, err := authorizeFriend(id, r.As, r.User)
 	if err != nil {
 		return f, err
 	}
 	if f, err = s.store.AcceptFriend(ctx, user, r.User, s.friendBounds(), s.now()); err != nil {
 		return Friend{}, err
 	}
-	s.tellFriends(ctx, a, user, r.User, friendAcceptedPush.With)
+	s.tellFriends(ctx, c, user, r.User, friendAcceptedPush.With)
 	return f, nil
 }
 
 // FriendRefuse refuses another user's request. 404 when there is none.
 func (s *Service) FriendRefuse(ctx context.Context, id account.Identity, r FriendRef) (_ struct{}, err error) {
-	defer s.audit("friend.Refuse", id, r.User, &err)
-	a, user, err := two(id, r.As, r.User)
+	defer s.audit("friend.refuse", traceChange, id, r.User, &err)
+	c, user, err := authorizeFriend(id, r.As, r.User)
 	if err != nil {
 		return struct{}{}, err
 	}
 	if err := s.store.RefuseFriend(ctx, user, r.User); err != nil {
 		return struct{}{}, err
 	}
-	s.tellFriends(ctx, a, user, r.User, friendRefusedPush.With)
+	s.tellFriends(ctx, c, user, r.User, friendRefusedPush.With)
 	return struct{}{}, nil
 }
 
 // FriendRemove ends a friendship, or takes a request back. 404 when there is none.
 func (s *Service) FriendRemove(ctx context.Context, id account.Identity, r FriendRef) (_ struct{}, err error) {
-	defer s.audit("friend.Remove", id, r.User, &err)
-	a, user, err := two(id, r.As, r.User)
+	defer s.audit("friend.remove", traceChange, id, r.User, &err)
+	c, user, err := authorizeFriend(id, r.As, r.User)
 	if err != nil {
 		return struct{}{}, err
 	}
@@ -169,41 +145,37 @@ func (s *Service) FriendRemove(ctx context.Context, id account.Identity, r Frien
 	case err != nil:
 		return struct{}{}, err
 	case was == FriendNone:
-		return struct{}{}, codec.Errorf(codec.CodeNotFound, "%.128s is not a friend, and no request waits", r.User)
+		return struct{}{}, codec.Errorf(codec.CodeNotFound,
+			"%.128s is not a friend of yours, and no request waits between you", r.User)
 	}
-	s.tellFriends(ctx, a, user, r.User, friendRemovedPush.With)
+	s.tellFriends(ctx, c, user, r.User, friendRemovedPush.With)
 	return struct{}{}, nil
 }
 
 // FriendRemark names somebody in the caller's list. 404 for who isn't in it.
-func (s *Service) FriendRemark(ctx context.Context, id account.Identity, r FriendRemarkRequest) (f Friend, err error) {
-	defer s.audit("friend.Remark", id, r.User, &err)
+func (s *Service) FriendRemark(
+	ctx context.Context, id account.Identity, r FriendRemarkRequest,
+) (f Friend, err error) {
+	defer s.audit("friend.remark", traceChange, id, r.User, &err)
 	if err := checkText("remark", r.Remark, MaxGroupName, false); err != nil {
 		return f, err
 	}
-	a, user, err := two(id, r.As, r.User)
+	c, user, err := authorizeFriend(id, r.As, r.User)
 	if err != nil {
 		return f, err
 	}
 	if f, err = s.store.RemarkFriend(ctx, user, r.User, r.Remark); err != nil {
 		return Friend{}, err
 	}
-	s.tellSelf(ctx, a, user, f)
+	s.tellFriendChanged(ctx, c, user, f)
 	return f, nil
 }
 
-// tellSelf shows a change that is nobody else's business to the user's own other
-// devices.
-func (s *Service) tellSelf(ctx context.Context, a actor, user string, f Friend) {
-	e := FriendChanged{User: f.User, By: user, Friend: f, Time: s.now()}
-	s.pushUsers(context.WithoutCancel(ctx), "", friendChangedPush.With(e), a.Session, user)
-}
-
-// FriendBlock blocks a user or ends that. He isn't told. A request between the two
-// is taken away; a friendship stays.
+// FriendBlock blocks a user, or ends that; the other user isn't told. A request
+// between the two is taken away; a friendship stays.
 func (s *Service) FriendBlock(ctx context.Context, id account.Identity, r FriendBlockRequest) (f Friend, err error) {
-	defer s.audit("friend.Block", id, r.User, &err)
-	a, user, err := two(id, r.As, r.User)
+	defer s.audit("friend.block", traceChange, id, r.User, &err)
+	c, user, err := authorizeFriend(id, r.As, r.User)
 	if err != nil {
 		return f, err
 	}
@@ -211,19 +183,21 @@ func (s *Service) FriendBlock(ctx context.Context, id account.Identity, r Friend
 	if f, err = s.store.Block(ctx, user, r.User, on, s.friendBounds(), s.now()); err != nil {
 		return Friend{}, err
 	}
-	s.tellSelf(ctx, a, user, f)
+	s.tellFriendChanged(ctx, c, user, f)
 	return f, nil
 }
 
 // FriendList lists the caller's friends, requests and blocks.
-func (s *Service) FriendList(ctx context.Context, id account.Identity, r FriendListRequest) (rep FriendListReply, err error) {
-	defer s.refused("friend.List", id, r.As, &err)
+func (s *Service) FriendList(
+	ctx context.Context, id account.Identity, r FriendListRequest,
+) (rep FriendListReply, err error) {
+	defer s.audit("friend.list", traceRefusal, id, r.As, &err)
 	switch r.State {
 	case "", FriendAsked, FriendAsking, FriendYes, FriendNone, FriendBlocked:
 	default:
 		return rep, malformed("state is friend, asked, asking, none or blocked, not %.32q", r.State)
 	}
-	_, user, err := actingFor(id, r.As)
+	_, user, err := authorizeFor(id, r.As)
 	if err != nil {
 		return rep, err
 	}

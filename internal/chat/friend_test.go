@@ -34,7 +34,7 @@ func TestFriendsAreTold(t *testing.T) {
 	p.wantPushes("alice/ios",
 		`friend.Changed {"user":"bob","by":"alice","friend":{"user":"bob","state":"friend","remark":"Bobby","since":1793000000000},`+at,
 		`friend.Changed {"user":"bob","by":"alice","friend":{"user":"bob","state":"friend","remark":"Bobby","blocked":true,"since":1793000000000},`+at)
-	p.wantPushes("bob/web") // it is not his business
+	p.wantPushes("bob/web") // it is not their business
 	_, err := p.Send(ctx, bob, text("user:alice", "hello?"))
 	wantCode(t, err, 403, "doesn't take your messages")
 	off := false
@@ -72,7 +72,7 @@ func TestFriendBounds(t *testing.T) {
 		code int
 		says string
 	}{
-		"oneself":  {chat.FriendAskRequest{User: "alice"}, 400, "yourself"},
+		"oneself":  {chat.FriendAskRequest{User: "alice"}, 400, "your own id"},
 		"nobody":   {chat.FriendAskRequest{}, 400, "user id"},
 		"bad user": {chat.FriendAskRequest{User: "a b"}, 400, "user id"},
 		"text":     {chat.FriendAskRequest{User: "bob", Text: strings.Repeat("x", 201)}, 400, "text has at most 200"},
@@ -94,7 +94,7 @@ func TestFriendBounds(t *testing.T) {
 	if len(page.Friends) != 1 || len(rest.Friends) != 1 || page.Friends[0].User != "bob" || rest.Friends[0].User != "cyd" || rest.NextCursor != "" {
 		t.Errorf("pages %+v and %+v", page, rest)
 	}
-	// A backend says for whom.
+	// A backend says for which user.
 	rep := ok(p.FriendList(ctx, admin, chat.FriendListRequest{As: "bob"}))(t)
 	if !slices.Equal(rep.Friends, []chat.Friend{{User: "alice", State: chat.FriendAsking, Since: 1793000000000}}) {
 		t.Errorf("bob's list %+v", rep.Friends)

@@ -49,25 +49,29 @@ type GroupListReply struct {
 
 // GroupCreate makes a group with its first members. 403 for a member who has
 // blocked the owner, 409 for an id that is taken, 429 over a bound.
-func (s *Service) GroupCreate(ctx context.Context, id account.Identity, r GroupCreateRequest) (g GroupInfo, err error) {
-	defer s.audit("group.Create", id, r.ID, &err)
-	a, err := acting(id)
+func (s *Service) GroupCreate(
+	ctx context.Context, id account.Identity, r GroupCreateRequest,
+) (g GroupInfo, err error) {
+	defer s.audit("group.create", traceChange, id, r.ID, &err)
+	c, err := authorizeCaller(id)
 	if err != nil {
 		return g, err
 	}
-	if g, err = s.newGroup(a, r); err != nil {
+	if g, err = s.newGroup(c, r); err != nil {
 		return GroupInfo{}, err
 	}
 	owned, in := s.opts.GroupsOwned, s.opts.GroupsIn
-	if a.backend {
+	if c.backend {
 		owned, in = 0, 0
-	} else if err := s.mayBring(ctx, a, r.Members); err != nil {
+	} else if err := s.authorizeAdding(ctx, c, r.Members); err != nil {
 		return GroupInfo{}, err
 	}
-	return s.createGroup(ctx, a, g, r.Members, owned, in)
+	return s.createGroup(ctx, c, g, r.Members, owned, in)
 }
 
-func (s *Service) createGroup(ctx context.Context, a actor, g GroupInfo, members []string, owned, in int) (GroupInfo, error) {
+func (s *Service) createGroup(
+	ctx context.Context, by caller, g GroupInfo, members []string, owned, in int,
+) (GroupInfo, error) {
 	g, err := s.store.CreateGroup(ctx, g, members, owned, in)
 	if err != nil {
 		return GroupInfo{}, err
@@ -78,19 +82,22 @@ func (s *Service) createGroup(ctx context.Context, a actor, g GroupInfo, members
 	}
 	slices.Sort(users)
 	users = slices.Compact(users)
-	event := a.changes(g.ID)
+	event := by.changes(g.ID)
 	event.Joined = users
 	s.events.membersChanged(event)
-	s.tellJoined(ctx, a, g, users)
+	s.tellJoined(ctx, by, g, users)
 	return g, nil
 }
 
 // newGroup checks what was asked for and fills in what wasn't.
-func (s *Service) newGroup(a actor, r GroupCreateRequest) (g GroupInfo, err error) {
+func (s *Service) newGroup(c caller, r GroupCreateRequest) (g GroupInfo, err error) {
 	now := s.now()
-	g = GroupInfo{ID: r.ID, Name: r.Name, Notice: r.Notice, Avatar: r.Avatar, Join: cmp.Or(r.Join, JoinApproval), Limit: r.Limit, Owner: a.User, Created: now}
+	g = GroupInfo{
+		ID: r.ID, Name: r.Name, Notice: r.Notice, Avatar: r.Avatar, Join: cmp.Or(r.Join, JoinApproval),
+		Limit: r.Limit, Owner: c.User, Created: now,
+	}
 	most, named := s.opts.MaxGroup, MaxInvited
-	if a.backend {
+	if c.backend {
 		g.Owner, most, named = r.Owner, max(most, MaxBackendGroup), max(most, MaxBackendGroup)
 	} else if r.ID != "" || r.Owner != "" {
 		return g, forbidden("only backends choose id and owner: leave them out")
@@ -109,7 +116,8 @@ func (s *Service) newGroup(a actor, r GroupCreateRequest) (g GroupInfo, err erro
 		}
 	}
 	if len(r.Members) > named {
-		return g, tooLarge("members has at most %d users, not %d: add the others telling", named, len(r.Members))
+		return g, tooLarge("members has at most %d users, not %d: create the group with fewer, and invite the others then",
+			named, len(r.Members))
 	}
 	if err := checkGroupID(g.ID); err != nil {
 		return g, err
@@ -117,7 +125,8 @@ func (s *Service) newGroup(a actor, r GroupCreateRequest) (g GroupInfo, err erro
 	if err := account.ValidUserIDs(r.Members); err != nil {
 		return g, err
 	}
-	return g, checkGroup(GroupChange{Name: &g.Name, Notice: &g.Notice, Avatar: &g.Avatar, Join: &g.Join, Limit: &g.Limit}, most)
+	whole := GroupChange{Name: &g.Name, Notice: &g.Notice, Avatar: &g.Avatar, Join: &g.Join, Limit: &g.Limit}
+	return g, checkGroup(whole, most)
 }
 
 // checkGroup is 400 for what a group can't be made to be.
@@ -150,33 +159,35 @@ func checkGroup(c GroupChange, most int) error {
 	return nil
 }
 
-// GroupInfo describes a group. Who isn't in sees one that he could join, without
+// GroupInfo describes a group. Who isn't in sees one that they could join, without
 // its notice.
 func (s *Service) GroupInfo(ctx context.Context, id account.Identity, r GroupRef) (g GroupInfo, err error) {
-	defer s.refused("group.Info", id, r.Group, &err)
-	p, err := s.placeOf(ctx, id, r.Group)
+	defer s.audit("group.info", traceRefusal, id, r.Group, &err)
+	m, err := s.authorizeGroup(ctx, id, r.Group, anyRole)
 	switch {
 	case err != nil:
 		return GroupInfo{}, err
-	case p.me.Role > 0:
-		return p.group, nil
-	case p.group.Join == JoinInvite:
-		return GroupInfo{}, notMember()
+	case m.member.Role > 0:
+		return m.group, nil
+	case m.group.Join == JoinInvite:
+		return GroupInfo{}, notInGroup()
 	}
-	p.group.Notice = ""
-	return p.group, nil
+	m.group.Notice = ""
+	return m.group, nil
 }
 
 // GroupUpdate changes a group: admins its name, notice, avatar and whether
 // members may send, its owner also how one gets in and how many can. 409 for a limit
 // that the members exceed already.
-func (s *Service) GroupUpdate(ctx context.Context, id account.Identity, r GroupUpdateRequest) (g GroupInfo, err error) {
-	defer s.audit("group.Update", id, r.Group, &err)
+func (s *Service) GroupUpdate(
+	ctx context.Context, id account.Identity, r GroupUpdateRequest,
+) (g GroupInfo, err error) {
+	defer s.audit("group.update", traceChange, id, r.Group, &err)
 	role := RoleAdmin
 	if r.Join != nil || r.Limit != nil {
 		role = RoleOwner
 	}
-	p, err := s.groupAs(ctx, id, r.Group, role)
+	m, err := s.authorizeGroup(ctx, id, r.Group, role)
 	if err != nil {
 		return GroupInfo{}, err
 	}
@@ -184,7 +195,7 @@ func (s *Service) GroupUpdate(ctx context.Context, id account.Identity, r GroupU
 		return GroupInfo{}, malformed("nothing to change: give name, notice, avatar, muted, join or limit")
 	}
 	most := s.opts.MaxGroup
-	if p.backend {
+	if m.backend {
 		most = max(most, MaxBackendGroup)
 	}
 	if err := checkGroup(r.GroupChange, most); err != nil {
@@ -193,22 +204,24 @@ func (s *Service) GroupUpdate(ctx context.Context, id account.Identity, r GroupU
 	if g, err = s.store.ChangeGroup(ctx, r.Group, r.GroupChange); err != nil {
 		return GroupInfo{}, err
 	}
-	s.tellChanged(ctx, p.actor, g, &g, nil)
+	s.tellGroupChanged(ctx, m.caller, g)
 	return g, nil
 }
 
 // GroupList lists groups.
-func (s *Service) GroupList(ctx context.Context, id account.Identity, r GroupListRequest) (rep GroupListReply, err error) {
-	defer s.refused("group.List", id, r.User, &err)
-	a, err := acting(id)
+func (s *Service) GroupList(
+	ctx context.Context, id account.Identity, r GroupListRequest,
+) (rep GroupListReply, err error) {
+	defer s.audit("group.list", traceRefusal, id, r.User, &err)
+	c, err := authorizeCaller(id)
 	if err != nil {
 		return rep, err
 	}
-	if a.backend && r.User == "" {
+	if c.backend && r.User == "" {
 		rep.Groups, rep.NextCursor, err = s.store.ListGroups(ctx, pageLimit(r.Limit), r.Cursor)
 		return rep, err
 	}
-	_, user, err := actingFor(id, r.User)
+	_, user, err := authorizeFor(id, r.User)
 	if err != nil {
 		return rep, err
 	}
@@ -218,19 +231,15 @@ func (s *Service) GroupList(ctx context.Context, id account.Identity, r GroupLis
 
 // GroupDismiss ends a group; its messages can't be read any more.
 func (s *Service) GroupDismiss(ctx context.Context, id account.Identity, r GroupRef) (_ struct{}, err error) {
-	defer s.audit("group.Dismiss", id, r.Group, &err)
-	p, err := s.groupAs(ctx, id, r.Group, RoleOwner)
+	defer s.audit("group.dismiss", traceChange, id, r.Group, &err)
+	m, err := s.authorizeGroup(ctx, id, r.Group, RoleOwner)
 	if err != nil {
 		return struct{}{}, err
 	}
-	return struct{}{}, s.dismiss(ctx, p.actor, p.group)
+	return struct{}{}, s.dismiss(ctx, m.caller, m.group)
 }
 
-func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
-	frame, err := groupDismissedPush.With(GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User}).Frame()
-	if err != nil {
-		return err
-	}
+func (s *Service) dismiss(ctx context.Context, by caller, g GroupInfo) error {
 	event := by.changes(g.ID)
 	event.Dismissed = true
 	c, err := s.changeMembers(event, func() (delivery.MemberChange, error) { return s.store.DismissGroup(ctx, g.ID) })
@@ -238,8 +247,8 @@ func (s *Service) dismiss(ctx context.Context, by actor, g GroupInfo) error {
 		return err
 	}
 	// Nobody is a member any more: those who were are told by name.
-	if err := s.deliverTo(context.WithoutCancel(ctx), g.Conv, delivery.Target{Users: c.Left, Except: by.Session}, frame); err != nil {
-		s.untoldOf(g.Conv, err)
-	}
+	to := toUsers(g.Conv, c.Left...)
+	to.Except = by.Session
+	s.tell(ctx, to, groupDismissedPush.With(GroupEvent{Group: g.ID, Conv: g.Conv, By: by.User}))
 	return nil
 }

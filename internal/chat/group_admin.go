@@ -2,12 +2,10 @@ package chat
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
 
@@ -36,8 +34,8 @@ func NewGroupAdmin(s *Service, online OnlineLister) *GroupAdmin { return &GroupA
 func (a *GroupAdmin) SetGroup(
 	ctx context.Context, id account.Identity, group string, users []string,
 ) (size int, err error) {
-	defer a.audit("group.set", id, group, &size, &err)
-	if err := authorizeAdmin(id, group); err != nil {
+	defer a.service.audit("group.set", traceChange, id, group, &err)
+	if err := authorizeGroupAdmin(id, group); err != nil {
 		return 0, err
 	}
 	if users == nil {
@@ -58,8 +56,8 @@ func (a *GroupAdmin) SetGroup(
 // AddOnline adds everybody who is online to a group, creating it, and returns its
 // size. 429 over a bound.
 func (a *GroupAdmin) AddOnline(ctx context.Context, id account.Identity, group string) (size int, err error) {
-	defer a.audit("group.add_online", id, group, &size, &err)
-	if err := authorizeAdmin(id, group); err != nil {
+	defer a.service.audit("group.add_online", traceChange, id, group, &err)
+	if err := authorizeGroupAdmin(id, group); err != nil {
 		return 0, err
 	}
 	online, err := a.online.AllOnline(ctx, a.maxMembers())
@@ -71,8 +69,8 @@ func (a *GroupAdmin) AddOnline(ctx context.Context, id account.Identity, group s
 
 // GroupUsers are the members in ascending order; 404 when there is no such group.
 func (a *GroupAdmin) GroupUsers(ctx context.Context, id account.Identity, group string) (users []string, err error) {
-	defer a.service.refused("group.get", id, group, &err)
-	if err := authorizeAdmin(id, group); err != nil {
+	defer a.service.audit("group.get", traceRefusal, id, group, &err)
+	if err := authorizeGroupAdmin(id, group); err != nil {
 		return nil, err
 	}
 	users, _, err = a.service.store.MemberIDs(ctx, group)
@@ -81,8 +79,8 @@ func (a *GroupAdmin) GroupUsers(ctx context.Context, id account.Identity, group 
 
 // DeleteGroup dismisses a group; 404 when there is none.
 func (a *GroupAdmin) DeleteGroup(ctx context.Context, id account.Identity, group string) (err error) {
-	defer a.audit("group.delete", id, group, new(int), &err)
-	if err := authorizeAdmin(id, group); err != nil {
+	defer a.service.audit("group.delete", traceChange, id, group, &err)
+	if err := authorizeGroupAdmin(id, group); err != nil {
 		return err
 	}
 	info, err := a.service.store.Group(ctx, group)
@@ -92,28 +90,8 @@ func (a *GroupAdmin) DeleteGroup(ctx context.Context, id account.Identity, group
 	return a.service.dismiss(ctx, backend, info)
 }
 
-// authorizeAdmin refuses keys without the scope, and names that no group has.
-func authorizeAdmin(id account.Identity, group string) error {
-	if err := id.Allow(account.ScopeAdmin); err != nil {
-		return err
-	}
-	return delivery.ValidName("group", group)
-}
-
-// audit logs what was refused, and what was changed. It is deferred, with the places
-// of the size and the error that the operation ends with.
-func (a *GroupAdmin) audit(operation string, id account.Identity, group string, size *int, err *error) {
-	a.service.refused(operation, id, group, err)
-	if *err == nil {
-		a.service.log.Info("group changed", slog.String("operation", operation), slog.String("key", id.Key),
-			slog.String("group", group), slog.Int("size", *size))
-	}
-}
-
 // maxMembers is the bound of a group that a backend makes.
 func (a *GroupAdmin) maxMembers() int { return max(a.service.opts.MaxGroup, MaxBackendGroup) }
-
-var backend = actor{backend: true}
 
 // create makes a group for a backend: who it names is in, and nobody else gets in.
 func (a *GroupAdmin) create(ctx context.Context, group string, users []string) (GroupInfo, error) {
@@ -125,8 +103,8 @@ func (a *GroupAdmin) create(ctx context.Context, group string, users []string) (
 func (a *GroupAdmin) set(ctx context.Context, group string, users []string) error {
 	s := a.service
 	info, err := s.store.Group(ctx, group)
-	if missing(err) {
-		if _, err = a.create(ctx, group, users); !conflicts(err) {
+	if isNotFound(err) {
+		if _, err = a.create(ctx, group, users); !isConflict(err) {
 			return err
 		}
 		info, err = s.store.Group(ctx, group) // somebody else made it meanwhile
@@ -149,8 +127,8 @@ func (a *GroupAdmin) set(ctx context.Context, group string, users []string) erro
 func (a *GroupAdmin) add(ctx context.Context, group string, users []string) (size int, err error) {
 	s := a.service
 	info, err := s.store.Group(ctx, group)
-	if missing(err) {
-		if info, err = a.create(ctx, group, users); !conflicts(err) {
+	if isNotFound(err) {
+		if info, err = a.create(ctx, group, users); !isConflict(err) {
 			return info.Members, err
 		}
 		info, err = s.store.Group(ctx, group)
@@ -158,13 +136,9 @@ func (a *GroupAdmin) add(ctx context.Context, group string, users []string) (siz
 	if err != nil {
 		return 0, err
 	}
-	if _, err := s.addMembers(ctx, place{backend, info, Member{Role: roleBackend}}, users); err != nil {
+	if _, err := s.addMembers(ctx, backend, info, users); err != nil {
 		return 0, err
 	}
 	info, err = s.store.Group(ctx, group)
 	return info.Members, err
-}
-
-func conflicts(err error) bool {
-	return err != nil && codec.AsError(err).Code == codec.CodeConflict
 }

@@ -132,9 +132,9 @@ func TestGroupAdminChecksAndLogs(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		`msg="group changed" operation=group.set key=ops group=team size=1`,
-		`msg="group changed" operation=group.add_online key=ops group=team size=2`,
-		`msg="group changed" operation=group.delete key=ops group=team size=0`,
+		`msg=changed operation=group.set user="" key=ops target=team`,
+		`msg=changed operation=group.add_online user="" key=ops target=team`,
+		`msg=changed operation=group.delete user="" key=ops target=team`,
 	} {
 		if strings.Count(p.log.String(), line) != 1 {
 			t.Errorf("the log has not %q once:\n%s", line, p.log)

@@ -7,7 +7,18 @@ import (
 	"pushd/internal/account"
 )
 
-// GroupRemoveRequest names whom to remove: one user, or several.
+// GroupUsersRequest names users of a group.
+type GroupUsersRequest struct {
+	Group string   `json:"group"`
+	Users []string `json:"users"`
+}
+
+// GroupInviteReply tells who came in; the others were in.
+type GroupInviteReply struct {
+	Added []string `json:"added"`
+}
+
+// GroupRemoveRequest names who is to be removed: one user, or several.
 type GroupRemoveRequest struct {
 	Group string   `json:"group"`
 	User  string   `json:"user,omitempty"`
@@ -19,35 +30,10 @@ type GroupRemoveReply struct {
 	Removed []string `json:"removed"`
 }
 
-// GroupRoleRequest makes a member an admin, or an admin a member.
-type GroupRoleRequest struct {
-	Group string `json:"group"`
-	User  string `json:"user"`
-	Role  Role   `json:"role"`
-}
-
-// GroupUserRequest names one user of a group.
-type GroupUserRequest struct {
-	Group string `json:"group"`
-	User  string `json:"user"`
-}
-
-// GroupMuteRequest silences a member; 0 seconds lets him speak again.
-type GroupMuteRequest struct {
-	Group   string `json:"group"`
-	User    string `json:"user"`
-	Seconds int64  `json:"seconds"`
-}
-
-// GroupMuteReply tells until when.
-type GroupMuteReply struct {
-	MutedUntil int64 `json:"muted_until"` // Unix milliseconds; 0 is not muted
-}
-
-// GroupRemarkRequest gives the caller a name of his own in the group, "" for none.
+// GroupRemarkRequest gives the caller a name of their own in the group, "" for none.
 type GroupRemarkRequest struct {
 	Group  string `json:"group"`
-	As     string `json:"as,omitempty" jsonschema:"-"` // for whom a backend does it
+	As     string `json:"as,omitempty" jsonschema:"-"` // the user for whom a backend does it
 	Remark string `json:"remark"`
 }
 
@@ -58,20 +44,61 @@ type GroupMembersReply struct {
 }
 
 // GroupMembers lists the members.
-func (s *Service) GroupMembers(ctx context.Context, id account.Identity, r GroupPageRequest) (rep GroupMembersReply, err error) {
-	defer s.refused("group.Members", id, r.Group, &err)
-	if _, err := s.groupAs(ctx, id, r.Group, RoleMember); err != nil {
+func (s *Service) GroupMembers(
+	ctx context.Context, id account.Identity, r GroupPageRequest,
+) (rep GroupMembersReply, err error) {
+	defer s.audit("group.members", traceRefusal, id, r.Group, &err)
+	if _, err := s.authorizeGroup(ctx, id, r.Group, RoleMember); err != nil {
 		return rep, err
 	}
 	rep.Members, rep.NextCursor, err = s.store.Members(ctx, r.Group, pageLimit(r.Limit), r.Cursor)
 	return rep, err
 }
 
+// GroupInvite brings users in at once: every member can in an open group, admins
+// in the others. 403 for a user who has blocked the caller.
+func (s *Service) GroupInvite(
+	ctx context.Context, id account.Identity, r GroupUsersRequest,
+) (rep GroupInviteReply, err error) {
+	defer s.audit("group.invite", traceChange, id, r.Group, &err)
+	m, err := s.authorizeGroup(ctx, id, r.Group, RoleMember)
+	if err != nil {
+		return rep, err
+	}
+	if m.group.Join != JoinOpen && m.member.Role < RoleAdmin {
+		return rep, rolesOnly()
+	}
+	if err := s.checkNamed(m.caller, r.Users); err != nil {
+		return rep, err
+	}
+	if err := s.authorizeAdding(ctx, m.caller, r.Users); err != nil {
+		return rep, err
+	}
+	rep.Added, err = s.addMembers(ctx, m.caller, m.group, r.Users)
+	return rep, err
+}
+
+func (s *Service) checkNamed(c caller, users []string) error {
+	most := MaxInvited
+	if c.backend {
+		most = max(s.opts.MaxGroup, MaxBackendGroup)
+	}
+	switch {
+	case len(users) == 0:
+		return malformed("users is empty: name at least one")
+	case len(users) > most:
+		return tooLarge("users has at most %d users, not %d: send several requests", most, len(users))
+	}
+	return account.ValidUserIDs(users)
+}
+
 // GroupRemove takes members out: an admin those without a role, the owner all
 // others. Either all of them go or nobody does.
-func (s *Service) GroupRemove(ctx context.Context, id account.Identity, r GroupRemoveRequest) (rep GroupRemoveReply, err error) {
-	defer s.audit("group.Remove", id, r.Group, &err)
-	p, err := s.groupAs(ctx, id, r.Group, RoleAdmin)
+func (s *Service) GroupRemove(
+	ctx context.Context, id account.Identity, r GroupRemoveRequest,
+) (rep GroupRemoveReply, err error) {
+	defer s.audit("group.remove", traceChange, id, r.Group, &err)
+	m, err := s.authorizeGroup(ctx, id, r.Group, RoleAdmin)
 	if err != nil {
 		return rep, err
 	}
@@ -79,100 +106,32 @@ func (s *Service) GroupRemove(ctx context.Context, id account.Identity, r GroupR
 	if r.User != "" {
 		users = append(users, r.User)
 	}
-	if err := s.namedUsers(p.actor, users); err != nil {
+	if err := s.checkNamed(m.caller, users); err != nil {
 		return rep, err
 	}
-	rep.Removed, err = s.removeMembers(ctx, p, users, p.below())
+	rep.Removed, err = s.removeMembers(ctx, m.caller, m.group, users, m.rolesBelow())
 	return rep, err
 }
 
-// GroupSetRole makes an admin or takes that back. 404 for who isn't in, 409 for
-// the owner, 429 for more than MaxAdmins.
-func (s *Service) GroupSetRole(ctx context.Context, id account.Identity, r GroupRoleRequest) (_ struct{}, err error) {
-	defer s.audit("group.SetRole", id, r.Group, &err)
-	p, err := s.groupAs(ctx, id, r.Group, RoleOwner)
-	switch {
-	case err != nil:
-		return struct{}{}, err
-	case r.Role == 0:
-		return struct{}{}, malformed("role is missing: it is member or admin")
-	case r.Role == RoleOwner:
-		return struct{}{}, malformed("a group has one owner: transfer the group instead")
-	}
-	if err := s.store.SetRole(ctx, r.Group, r.User, r.Role, MaxAdmins); err != nil {
-		return struct{}{}, err
-	}
-	s.tellMember(ctx, p, r.User)
-	return struct{}{}, nil
-}
-
-// tellMember shows the group how one of its members is now.
-func (s *Service) tellMember(ctx context.Context, p place, user string) {
-	_, m, err := s.store.Place(context.WithoutCancel(ctx), p.group.ID, user)
-	if err != nil {
-		s.untoldOf(p.group.Conv, err)
-		return
-	}
-	s.tellChanged(ctx, p.actor, p.group, nil, &m)
-}
-
-// GroupTransfer gives the group to another member; who had it becomes an admin.
-func (s *Service) GroupTransfer(ctx context.Context, id account.Identity, r GroupUserRequest) (_ struct{}, err error) {
-	defer s.audit("group.Transfer", id, r.Group, &err)
-	p, err := s.groupAs(ctx, id, r.Group, RoleOwner)
-	if err != nil {
-		return struct{}{}, err
-	}
-	owned := s.opts.GroupsOwned
-	if p.backend {
-		owned = 0
-	}
-	if err := s.store.TransferGroup(ctx, r.Group, p.group.Owner, r.User, owned); err != nil {
-		return struct{}{}, err
-	}
-	p.group.Owner = r.User
-	s.tellChanged(ctx, p.actor, p.group, &p.group, nil)
-	return struct{}{}, nil
-}
-
-// GroupMute silences a member for a time: an admin those without a role, the
-// owner also admins.
-func (s *Service) GroupMute(ctx context.Context, id account.Identity, r GroupMuteRequest) (rep GroupMuteReply, err error) {
-	defer s.audit("group.Mute", id, r.Group, &err)
-	p, err := s.groupAs(ctx, id, r.Group, RoleAdmin)
-	if err != nil {
-		return rep, err
-	}
-	if r.Seconds < 0 || r.Seconds > MaxMuteSeconds {
-		return rep, malformed("seconds is 0 to %d, not %d", MaxMuteSeconds, r.Seconds)
-	}
-	if r.Seconds > 0 {
-		rep.MutedUntil = s.now() + r.Seconds*1000
-	}
-	if err := s.store.MuteMember(ctx, r.Group, r.User, rep.MutedUntil, p.below()); err != nil {
-		return GroupMuteReply{}, err
-	}
-	s.tellMember(ctx, p, r.User)
-	return rep, nil
-}
-
 // GroupRemark names the caller in the group.
-func (s *Service) GroupRemark(ctx context.Context, id account.Identity, r GroupRemarkRequest) (_ struct{}, err error) {
-	defer s.audit("group.Remark", id, r.Group, &err)
+func (s *Service) GroupRemark(
+	ctx context.Context, id account.Identity, r GroupRemarkRequest,
+) (_ struct{}, err error) {
+	defer s.audit("group.remark", traceChange, id, r.Group, &err)
 	if err := checkText("remark", r.Remark, MaxGroupName, false); err != nil {
 		return struct{}{}, err
 	}
-	_, user, err := actingFor(id, r.As)
+	_, user, err := authorizeFor(id, r.As)
 	if err != nil {
 		return struct{}{}, err
 	}
-	p, err := s.groupAs(ctx, id, r.Group, RoleMember)
+	m, err := s.authorizeGroup(ctx, id, r.Group, RoleMember)
 	if err != nil {
 		return struct{}{}, err
 	}
 	if err := s.store.RemarkMember(ctx, r.Group, user, r.Remark); err != nil {
 		return struct{}{}, err
 	}
-	s.tellMember(ctx, p, user)
+	s.tellMemberChanged(ctx, m.caller, m.group, user)
 	return struct{}{}, nil
 }

@@ -110,7 +110,7 @@ func newWorld(t *testing.T, o chat.Options) *world {
 	return w
 }
 
-// group makes a group of the users, of whom the first is its owner.
+// group makes a group with its owner and its other members.
 func (w *world) group(id string, owner string, members ...string) {
 	w.t.Helper()
 	ok(w.store.CreateGroup(w.t.Context(), chat.GroupInfo{ID: id, Owner: owner, Limit: 10_000}, members, 0, 0))(w.t)

@@ -14,13 +14,13 @@ const (
 	TypeNotice = "notice" // told by the server: who joined, who left; Data says what
 
 	TypeRecalled = "recalled" // its sender, or an admin of the group, took it back
-	TypeGone     = "gone"     // it ran out, or the reader deleted it for himself
+	TypeGone     = "gone"     // it expired, or the reader deleted it for themselves
 )
 
 // Body is the content of a message; which fields it has follows from Type.
 // Check is the rule.
 type Body struct {
-	Type     string          `json:"type"` // text, img, voice, video, file, custom; and as the server tells them notice, recalled, gone
+	Type     string          `json:"type"` // text, img, voice, video, file, custom; by the server: notice, recalled, gone
 	Text     string          `json:"text,omitempty"`
 	URL      string          `json:"url,omitempty"` // http, https, or a path of this server that begins with /files/
 	Name     string          `json:"name,omitempty"`
@@ -50,6 +50,9 @@ type Message struct {
 	OneDevice bool       `json:"one_device,omitempty"` // went to the receiver's most recently active device alone
 }
 
+// contentGone reports whether only the message's place is left.
+func (m *Message) contentGone() bool { return m.Type == TypeRecalled || m.Type == TypeGone }
+
 // Bounds on reactions.
 const (
 	MaxSigns    = 20 // different signs on one message
@@ -63,14 +66,3 @@ type Reaction struct {
 	Count int      `json:"count"`
 	Users []string `json:"users"`
 }
-
-// Conversation kinds, the first letter of a conversation's key.
-const (
-	KindSingle    = "s" // s:alice:bob, the two in ascending order
-	KindGroup     = "g" // g:<group id>
-	KindNotice    = "n" // n:<user>, notifications to one user
-	KindBroadcast = "b" // b:all
-)
-
-// Everyone is the key of the conversation of durable broadcasts.
-const Everyone = "b:all"

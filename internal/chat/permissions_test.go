@@ -101,7 +101,7 @@ func TestPermissions(t *testing.T) {
 			}
 		})
 	}
-	if p.log.Len() == 0 || !strings.Contains(p.log.String(), "msg=refused operation=group.Dismiss") {
+	if p.log.Len() == 0 || !strings.Contains(p.log.String(), "msg=refused operation=group.dismiss") {
 		t.Error("what was refused left no trace")
 	}
 }

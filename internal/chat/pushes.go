@@ -32,7 +32,7 @@ var (
 	groupJoinedPush = codec.NewPushType[GroupJoined]("group", "Joined",
 		"Users came into the group; to all members, the new ones too.")
 	groupLeftPush = codec.NewPushType[GroupLeft]("group", "Left",
-		"Users left the group or were removed; to all members, and to those who are out, each of whom is told of themselves.")
+		"Users left the group or were removed; to all members, and to those who are out, each told of themselves.")
 	groupChangedPush = codec.NewPushType[GroupChanged]("group", "Changed",
 		"The group is different (`info`), or one member's role, mute or remark (`member`); to all members. "+
 			"When `info` has another `owner`, the one before is an admin.")

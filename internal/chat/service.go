@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"context"
 	"crypto/rand"
 	"log/slog"
 	"time"
@@ -11,19 +10,6 @@ import (
 	"pushd/internal/delivery"
 	"pushd/internal/events"
 )
-
-// Hooks let a backend take part in sending. What was sent is the event MessageSent.
-type Hooks interface {
-	// BeforeSend may change the draft's body or refuse it: with a *codec.Error.
-	BeforeSend(ctx context.Context, d *Draft) error
-}
-
-// Bots are the users that are programs. They hear messages through MessageSent, and
-// what they have to say comes through Service.SendAs.
-type Bots interface {
-	// Known tells whether there is a bot of that name; its user id is "bot:" and the name.
-	Known(name string) bool
-}
 
 // Ports are what the service needs. The first four are required.
 type Ports struct {
@@ -95,30 +81,30 @@ func (o Options) WithDefaults() Options {
 
 // Service is the chat service. Its methods may be called from any goroutine.
 type Service struct {
-	store    Store
-	deliver  delivery.Deliverer
-	members  delivery.MemberCache
-	presence Presence
-	hooks    Hooks
-	bots     Bots
-	files    Files
-	events   publishers
-	opts     Options
-	log      *slog.Logger
-	ids      *ulid.LockedMonotonicReader
+	store     Store
+	deliverer delivery.Deliverer
+	members   delivery.MemberCache
+	presence  Presence
+	hooks     Hooks
+	bots      Bots
+	files     Files
+	events    publishers
+	opts      Options
+	log       *slog.Logger
+	ids       *ulid.LockedMonotonicReader
 
-	alone   *alone
-	writing *typing
+	oneDevice *oneDevice
+	typing    *typingTimes
 }
 
 // New makes the service.
 func New(p Ports, o Options) *Service {
 	o = o.WithDefaults()
 	s := &Service{
-		store: p.Store, deliver: p.Deliverer, members: p.Members, presence: p.Presence,
+		store: p.Store, deliverer: p.Deliverer, members: p.Members, presence: p.Presence,
 		hooks: p.Hooks, bots: p.Bots, files: p.Files, events: newPublishers(p.Events), opts: o, log: o.Log,
-		ids:   &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
-		alone: newAlone(), writing: newTyping(),
+		ids:       &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		oneDevice: newOneDevice(), typing: newTypingTimes(),
 	}
 	if p.Events != nil {
 		s.subscribeMissed(p.Events)

@@ -66,7 +66,8 @@ type reaction struct {
 func NewStore() *Store {
 	return &Store{
 		convs: map[string]*conversation{}, rows: map[string]*row{}, clients: map[[2]string]*row{},
-		groups: map[string]chat.GroupInfo{}, revisions: map[string]uint64{}, requests: map[[2]string]chat.JoinRequest{}, friends: map[[2]string]chat.Friend{},
+		groups: map[string]chat.GroupInfo{}, revisions: map[string]uint64{},
+		requests: map[[2]string]chat.JoinRequest{}, friends: map[[2]string]chat.Friend{},
 	}
 }
 

@@ -77,7 +77,7 @@ var (
 	}
 )
 
-// Over is where an actor sends an action over HTTP; ok is false for what his door
+// Over is where an actor sends an action over HTTP; ok is false for what their door
 // doesn't offer.
 func Over(actor, action string) (e Endpoint, ok bool) {
 	if strings.HasPrefix(actor, "key ") {

@@ -88,7 +88,7 @@ func Fill(data, prefix, actor string, saved map[string]string) string {
 }
 
 // Stage names the scene that a cell is played in. Who is refused changes nothing, so
-// one scene serves all of a row who are; who is allowed has one of his own.
+// one scene serves all of a row who are; who is allowed has one of their own.
 func (r Row) Stage(actor int) string {
 	personal := r.Code(actor) == 0
 	for _, c := range r.Before {

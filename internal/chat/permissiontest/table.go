@@ -13,7 +13,7 @@ var About = map[string]string{
 	"admin":     "is an admin of the group",
 	"member":    "is a member of the group",
 	"muted":     "is a member of the group who is muted",
-	"blocked":   "is a member of the group whom another member has blocked",
+	"blocked":   "is a member of the group, and blocked by another member",
 	"stranger":  "was never in the group",
 	"removed":   "was in the group and was removed",
 	"peer":      "is the other one in a single chat with a member, and not in the group",
@@ -25,7 +25,8 @@ var About = map[string]string{
 
 // Scene is what is done before each cell.
 var Scene = []Call{
-	{Actor: "key admin", Action: "group.Create", Data: `{"id":"<group>","name":"The group","owner":"<owner>","join":"approval",
+	{Actor: "key admin", Action: "group.Create", Data: `{
+		"id":"<group>","name":"The group","owner":"<owner>","join":"approval",
 		"members":["<admin>","<member>","<muted>","<blocked>","<removed>","<target>","<deputy>"]}`},
 	{Actor: "owner", Action: "group.SetRole", Data: `{"group":"<group>","user":"<admin>","role":"admin"}`},
 	{Actor: "owner", Action: "group.SetRole", Data: `{"group":"<group>","user":"<deputy>","role":"admin"}`},
@@ -41,8 +42,14 @@ var (
 	asks   = Call{Actor: "asker", Action: "group.Join", Data: `{"group":"<group>"}`}
 	suit   = Call{Actor: "suitor", Action: "friend.Request", Data: `{"user":"<me>"}`, OnlyUsers: true}
 	hush   = Call{Actor: "owner", Action: "group.Update", Data: `{"group":"<group>","muted":true}`}
-	said   = Call{Actor: "target", Action: "chat.Send", Data: `{"to":"group:<group>","type":"text","text":"hi"}`, Save: "message"}
-	wrote  = Call{Actor: "target", Action: "chat.Send", Data: `{"to":"user:<peer>","type":"text","text":"hi"}`, Save: "message"}
+	said   = Call{
+		Actor: "target", Action: "chat.Send",
+		Data: `{"to":"group:<group>","type":"text","text":"hi"}`, Save: "message",
+	}
+	wrote = Call{
+		Actor: "target", Action: "chat.Send",
+		Data: `{"to":"user:<peer>","type":"text","text":"hi"}`, Save: "message",
+	}
 )
 
 // What the group and a single chat of target with peer are as conversations.
@@ -82,7 +89,8 @@ var Rows = []Row{
 		Want: `200 200 200 200 200 403 403 403 401 200 403 403`,
 	},
 	{
-		Action: "group.Update", Note: "name, notice, avatar, muted", Data: `{"group":"<group>","name":"new","notice":"n","avatar":"https://a.example/","muted":true}`,
+		Action: "group.Update", Note: "name, notice, avatar, muted",
+		Data: `{"group":"<group>","name":"new","notice":"n","avatar":"https://a.example/","muted":true}`,
 		Want: `200 200 403 403 403 403 403 403 401 200 403 403`,
 	},
 	{
@@ -225,11 +233,13 @@ var Rows = []Row{
 		Want: `200 200 200 403 200 403 403 403 401 403 403 403`,
 	},
 	{
-		Action: "chat.Send", Note: "to the group while it is muted", Before: []Call{hush}, Data: `{"to":"group:<group>","type":"text","text":"hi"}`,
+		Action: "chat.Send", Note: "to the group while it is muted", Before: []Call{hush},
+		Data: `{"to":"group:<group>","type":"text","text":"hi"}`,
 		Want: `200 200 403 403 403 403 403 403 401 403 403 403`,
 	},
 	{
-		Action: "chat.Send", Note: "to a user who has blocked one caller", Data: `{"to":"user:<target>","type":"text","text":"hi"}`,
+		Action: "chat.Send", Note: "to a user who has blocked one caller",
+		Data: `{"to":"user:<target>","type":"text","text":"hi"}`,
 		Want: `200 200 200 200 403 200 200 200 401 403 403 403`,
 	},
 	{
@@ -261,11 +271,13 @@ var Rows = []Row{
 		Want: `403 403 403 403 403 403 403 403 401 200 403 403`,
 	},
 	{
-		Action: "chat.Edit", Note: "another's message in the group", Before: []Call{said}, Data: `{"id":"<message>","type":"text","text":"x"}`,
+		Action: "chat.Edit", Note: "another's message in the group", Before: []Call{said},
+		Data: `{"id":"<message>","type":"text","text":"x"}`,
 		Want: `403 403 403 403 403 403 403 403 401 403 403 403`,
 	},
 	{
-		Action: "chat.Edit", Note: "the other one's in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>","type":"text","text":"x"}`,
+		Action: "chat.Edit", Note: "the other one's in a single chat", Before: []Call{wrote},
+		Data: `{"id":"<message>","type":"text","text":"x"}`,
 		Want: `403 403 403 403 403 403 403 403 401 403 403 403`,
 	},
 	{
@@ -277,7 +289,8 @@ var Rows = []Row{
 		Want: `200 200 200 403 200 403 403 403 401 403 403 403`,
 	},
 	{
-		Action: "chat.React", Note: "to a message in a single chat", Before: []Call{wrote}, Data: `{"id":"<message>","sign":"+1"}`,
+		Action: "chat.React", Note: "to a message in a single chat", Before: []Call{wrote},
+		Data: `{"id":"<message>","sign":"+1"}`,
 		Want: `403 403 403 403 403 403 403 200 401 403 403 403`,
 	},
 	{

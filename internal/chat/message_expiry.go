@@ -31,7 +31,8 @@ func (s *Service) expire(ctx context.Context) {
 	for ctx.Err() == nil {
 		n, err := s.store.Expire(ctx, s.now(), expireBatch)
 		if err != nil {
-			s.log.Warn("messages that ran out are still there", slog.Any("cause", err))
+			s.log.Warn("expired messages are still stored: clients don't see them, and the next turn removes them",
+				slog.Any("error", err))
 			return
 		}
 		if n < expireBatch {

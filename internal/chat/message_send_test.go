@@ -77,11 +77,11 @@ func TestSendRefuses(t *testing.T) {
 		says   string
 	}{
 		{"nobody", func(r *chat.SendRequest) { r.To = "" }, 400, "to is missing"},
-		{"both", func(r *chat.SendRequest) { r.Conv = "s:alice:bob" }, 400, "either conv or to"},
+		{"both", func(r *chat.SendRequest) { r.Conv = "s:alice:bob" }, 400, "conv and to can't go together"},
 		{"no kind", func(r *chat.SendRequest) { r.To = "bob" }, 400, "to is user:ID"},
 		{"bad user", func(r *chat.SendRequest) { r.To = "user:" }, 400, "user id"},
 		{"bad group", func(r *chat.SendRequest) { r.To = "group:$x" }, 400, "group's id"},
-		{"oneself", func(r *chat.SendRequest) { r.To = "user:alice" }, 400, "yourself"},
+		{"oneself", func(r *chat.SendRequest) { r.To = "user:alice" }, 400, "names the sender"},
 		{"no such bot", func(r *chat.SendRequest) { r.To = "bot:none" }, 404, "no bot none"},
 		{"no such bot, by another name", func(r *chat.SendRequest) { r.To = "user:bot:none" }, 404, "no bot none"},
 		{"all", func(r *chat.SendRequest) { r.To = "all" }, 400, "to is user:ID"},
@@ -135,7 +135,7 @@ func TestSendIsDoneWhenDeliveryIsNot(t *testing.T) {
 	if len(rep.Conversations) != 1 || rep.Conversations[0].Messages[0].Text != "hi" {
 		t.Errorf("%+v", rep)
 	}
-	if !strings.Contains(w.log.String(), "not told now") {
+	if !strings.Contains(w.log.String(), "not all clients were told") {
 		t.Error("nothing in the log")
 	}
 }
@@ -283,8 +283,8 @@ func TestSendAs(t *testing.T) {
 		"bad notice":        {chat.SendAsRequest{SendRequest: text("notice:", "x")}, 400, "user id"},
 		"empty notice":      {chat.SendAsRequest{SendRequest: chat.SendRequest{To: "all", Body: chat.Body{Type: chat.TypeNotice}}}, 400, "data is missing"},
 		"no key":            {chat.SendAsRequest{SendRequest: chat.SendRequest{Conv: "x", Body: chat.Body{Type: "text", Text: "x"}}}, 400, "not a conversation"},
-		"two places":        {chat.SendAsRequest{SendRequest: chat.SendRequest{To: "all", Conv: "b:all", Body: chat.Body{Type: "text", Text: "x"}}}, 400, "either conv or to"},
-		"one device of all": {chat.SendAsRequest{SendRequest: chat.SendRequest{To: "all", Body: chat.Body{Type: "text", Text: "x"}, OneDevice: true}}, 400, "one receiver"},
+		"two places":        {chat.SendAsRequest{SendRequest: chat.SendRequest{To: "all", Conv: "b:all", Body: chat.Body{Type: "text", Text: "x"}}}, 400, "conv and to can't go together"},
+		"one device of all": {chat.SendAsRequest{SendRequest: chat.SendRequest{To: "all", Body: chat.Body{Type: "text", Text: "x"}, OneDevice: true}}, 400, "to one user only"},
 	} {
 		_, err := w.SendAs(t.Context(), pusher, tc.r)
 		if wantCode(t, err, tc.code, tc.says); t.Failed() {

@@ -136,7 +136,7 @@ func TestSyncTellsWhatIsGone(t *testing.T) {
 		t.Errorf("removed %q, want %q", rep.Removed, want)
 	}
 	// Who comes back sees what was said since, and where that begins.
-	w.say("alice", "group:g1", "while he was out")
+	w.say("alice", "group:g1", "while bob was out")
 	w.store.SetGroup("g1", func(_ *chat.GroupInfo, m map[string]*chat.Member, last uint64) {
 		m["bob"] = &chat.Member{User: "bob", Role: chat.RoleMember, JoinSeq: last}
 	})

@@ -61,7 +61,7 @@ type Synced struct {
 // Sync is what a client needs after it was away: conversations that moved on, what
 // was said and what has changed in them.
 func (s *Service) Sync(ctx context.Context, id account.Identity, r SyncRequest) (SyncReply, error) {
-	if err := asUser(id); err != nil {
+	if _, err := authorizeUser(id); err != nil {
 		return SyncReply{}, err
 	}
 	after, err := r.check()
@@ -82,7 +82,7 @@ func (s *Service) Sync(ctx context.Context, id account.Identity, r SyncRequest) 
 		}
 		for i, h := range heads {
 			mark, known := r.Cursors[h.Conv]
-			c, err := s.sync(ctx, id.User, h, mark, known, limit, max(room, 0))
+			c, err := s.syncOne(ctx, id.User, h, mark, known, limit, max(room, 0))
 			if err != nil {
 				return SyncReply{}, err
 			}
@@ -121,7 +121,8 @@ func wholeOf(all []Synced) bool {
 // with.
 func (r SyncRequest) check() (after string, err error) {
 	if len(r.Cursors) > maxCursors {
-		return "", tooLarge("cursors has at most %d conversations, not %d: leave out those that have not moved for long", maxCursors, len(r.Cursors))
+		return "", tooLarge("cursors has at most %d conversations, not %d: leave out those that have not changed for long",
+			maxCursors, len(r.Cursors))
 	}
 	for key := range r.Cursors {
 		if _, _, _, ok := ParseKey(key); !ok {
@@ -133,35 +134,37 @@ func (r SyncRequest) check() (after string, err error) {
 	}
 	key, err := base64.RawURLEncoding.DecodeString(r.Cursor)
 	if _, _, _, ok := ParseKey(string(key)); err != nil || !ok {
-		return "", malformed("cursor is next_cursor of the reply before")
+		return "", malformed("this cursor is not valid: send the next_cursor of the reply before")
 	}
 	return string(key), nil
 }
 
 func syncCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
-// sync is what one conversation has for a client.
-func (s *Service) sync(ctx context.Context, user string, h Head, mark Mark, known bool, limit, room int) (Synced, error) {
+// syncOne is what one conversation has for a client.
+func (s *Service) syncOne(
+	ctx context.Context, user string, h Head, mark Mark, known bool, limit, room int,
+) (Synced, error) {
 	c := Synced{
-		Conv: h.Conv, Kind: h.Kind, MaxSeq: h.MaxSeq, JoinSeq: h.JoinSeq, ReadSeq: h.ReadSeq, PeerRead: h.PeerRead, PeerGot: h.PeerGot,
-		Unread: h.Unread, Mentioned: h.Mentioned, LastTime: h.LastTime,
+		Conv: h.Conv, Kind: h.Kind, MaxSeq: h.MaxSeq, JoinSeq: h.JoinSeq, ReadSeq: h.ReadSeq,
+		PeerRead: h.PeerRead, PeerGot: h.PeerGot, Unread: h.Unread, Mentioned: h.Mentioned, LastTime: h.LastTime,
 		Messages: []Message{}, Changed: []Message{}, Reset: !known,
 	}
 	if mark.Seq > h.MaxSeq || mark.Rev > h.Rev {
 		// The client knows more than there is: the database is an older copy of what it was.
-		// What it has is of another life.
+		// What it has doesn't belong to this one.
 		mark, known, c.Reset = Mark{}, false, true
 	}
 	now := s.now()
 	if known && h.Rev > mark.Rev && mark.Seq > 0 {
 		changed, more, err := s.store.Changed(ctx, user, h.Conv, mark.Rev, mark.Seq, maxChanged, now)
-		if err != nil && !missing(err) {
+		if err != nil && !isNotFound(err) {
 			return Synced{}, err
 		}
-		if more || fitting(changed, maxReply) < len(changed) {
+		if more || howManyFit(changed, maxReply) < len(changed) {
 			c.Reset = true
 		} else {
-			c.Changed = list(changed)
+			c.Changed = orEmpty(changed)
 			for _, m := range changed {
 				room -= cost(m)
 			}

@@ -27,9 +27,9 @@ func TestCheck(t *testing.T) {
 
 		{"no type", `{"text":"hi"}`, 400, "type is missing"},
 		{"unknown type", `{"type":"dance"}`, 400, `no type "dance"`},
-		{"a notice", `{"type":"notice","data":{}}`, 400, "server's own"},
-		{"recalled", `{"type":"recalled"}`, 400, "server's own"},
-		{"gone", `{"type":"gone"}`, 400, "server's own"},
+		{"a notice", `{"type":"notice","data":{}}`, 400, "only the server sends"},
+		{"recalled", `{"type":"recalled"}`, 400, "only the server sends"},
+		{"gone", `{"type":"gone"}`, 400, "only the server sends"},
 		{"empty text", `{"type":"text"}`, 400, "text is empty"},
 		{"blank text", `{"type":"text","text":" \n"}`, 400, "text is empty"},
 		{"long text", `{"type":"text","text":"` + strings.Repeat("x", 101) + `"}`, 413, "at most 100"},
@@ -56,7 +56,7 @@ func TestCheck(t *testing.T) {
 		{"custom without data", `{"type":"custom"}`, 400, "data is missing"},
 		{"custom of null", `{"type":"custom","data":null}`, 400, "data is missing"},
 		{"custom of an array", `{"type":"custom","data":[1]}`, 400, "data: not a JSON object"},
-		{"custom with text", `{"type":"custom","data":{},"text":"x"}`, 400, "nothing but data"},
+		{"custom with text", `{"type":"custom","data":{},"text":"x"}`, 400, "data and nothing else"},
 		{"long custom", `{"type":"custom","data":{"x":"` + strings.Repeat("x", 50) + `"}}`, 413, "data is at most 50"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

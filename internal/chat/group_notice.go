@@ -1,5 +1,20 @@
 package chat
 
+// Events of notices.
+const (
+	EventJoined  = "joined"
+	EventLeft    = "left"    // by themselves
+	EventRemoved = "removed" // by somebody else
+)
+
+// Notice is the data of a message of TypeNotice: what happened in a group.
+type Notice struct {
+	Event string   `json:"event"`
+	Users []string `json:"users"`        // at most 100 of them
+	Count int      `json:"count"`        // all of them
+	By    string   `json:"by,omitempty"` // absent when a backend did it
+}
+
 // GroupEvent is the data of the pushes group.Dismissed and group.Refused.
 type GroupEvent struct {
 	Group string `json:"group"`

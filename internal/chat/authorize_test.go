@@ -134,7 +134,7 @@ type scene struct {
 	own, theirs chat.SendReply
 }
 
-// cast makes the conversation, and the user what he is to be.
+// cast makes the conversation, and the user what they are to be.
 func (w *world) cast(who string) (account.Identity, scene) {
 	w.t.Helper()
 	c := scene{conv: "s:alice:bob"}

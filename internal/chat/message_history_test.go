@@ -55,7 +55,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	_, err := w.History(t.Context(), as("bob"), chat.HistoryRequest{To: "user:alice", Before: 1, After: &zero})
-	wantCode(t, err, 400, "either before or after")
+	wantCode(t, err, 400, "before and after can't go together")
 	_, err = w.HistoryOf(t.Context(), admin, chat.HistoryRequest{Conv: "x"})
 	wantCode(t, err, 400, "not a conversation")
 	if rep := ok(w.HistoryOf(t.Context(), admin, chat.HistoryRequest{Conv: "s:alice:bob", Limit: 1}))(t); seqs(rep.Messages) != "10" {
@@ -185,7 +185,7 @@ func TestExpire(t *testing.T) {
 	}
 	w.store.Fail = func(string) error { return codec.Errorf(codec.CodeUnavailable, "lost") }
 	w.Expire(t.Context())
-	if !strings.Contains(w.log.String(), "still there") {
+	if !strings.Contains(w.log.String(), "still stored") {
 		t.Error("nothing in the log")
 	}
 }

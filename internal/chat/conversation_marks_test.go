@@ -96,7 +96,7 @@ func TestReadGroup(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	_, err := w.Readers(t.Context(), as("dan"), chat.ReadersRequest{Conv: "n:dan", Seq: 1})
-	wantCode(t, err, 403, "server")
+	wantCode(t, err, 403, "who has read")
 }
 
 // TestReadIsDoneWhenTellingIsNot: the mark is moved, whoever can't be told.
@@ -139,7 +139,7 @@ func TestTyping(t *testing.T) {
 // TestOneDeviceIsBounded: of the messages for one device the latest are remembered;
 // package recent tests how many users they are remembered of.
 func TestOneDeviceIsBounded(t *testing.T) {
-	if seqs := chat.Alone(100, 40); len(seqs) != 32 || seqs[0] != 69 {
+	if seqs := chat.OneDevice(100, 40); len(seqs) != 32 || seqs[0] != 69 {
 		t.Errorf("remembered for one device: %v", seqs)
 	}
 }

@@ -2,10 +2,9 @@ package chat
 
 import (
 	"context"
+	"log/slog"
 	"slices"
-	"strings"
 
-	"pushd/internal/codec"
 	"pushd/internal/events"
 )
 
@@ -30,35 +29,21 @@ func (s *Service) subscribeMissed(bus *events.Bus) {
 				groups[group] = append(groups[group], e.Message)
 			}
 			for group, messages := range groups {
-				s.tellMissed(ctx, group, messages)
+				s.findMissed(ctx, group, messages)
 			}
 		},
 	})
 }
 
-func isGroup(conv string) bool { return strings.HasPrefix(conv, KindGroup+":") }
-
-// tellMissed publishes which members of a group have no session.
-func (s *Service) tellMissed(ctx context.Context, group string, messages []Message) {
-	ctx, cancel := context.WithTimeout(ctx, telling)
+// findMissed publishes which members of a group have no session, and so miss messages.
+func (s *Service) findMissed(ctx context.Context, group string, messages []Message) {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	members, _, err := s.store.MemberIDs(ctx, group)
+	away, err := s.away(ctx, group)
 	if err != nil {
-		if codec.AsError(err).Code != codec.CodeNotFound {
-			s.untoldOf(GroupKey(group), err)
-		}
+		s.missedUnknown(GroupKey(group), err)
 		return
 	}
-	online, err := s.presence.Online(ctx, members)
-	if err != nil {
-		s.untoldOf(GroupKey(group), err)
-		return
-	}
-	slices.Sort(online)
-	away := slices.DeleteFunc(members, func(u string) bool {
-		_, on := slices.BinarySearch(online, u)
-		return on || strings.HasPrefix(u, botPrefix)
-	})
 	for _, m := range messages {
 		to := away
 		if slices.Contains(away, m.From) {
@@ -68,4 +53,31 @@ func (s *Service) tellMissed(ctx context.Context, group string, messages []Messa
 			s.events.missed.Publish(MessageMissed{m, to})
 		}
 	}
+}
+
+// away are the members of a group who have no session; bots, which never have one, are
+// not among them. Nobody, when the group is gone.
+func (s *Service) away(ctx context.Context, group string) ([]string, error) {
+	members, _, err := s.store.MemberIDs(ctx, group)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	online, err := s.presence.Online(ctx, members)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(online)
+	return slices.DeleteFunc(members, func(u string) bool {
+		_, on := slices.BinarySearch(online, u)
+		return on || isBot(u)
+	}), nil
+}
+
+// missedUnknown logs why MessageMissed is not published.
+func (s *Service) missedUnknown(conv string, err error) {
+	s.log.Warn("it is not known who missed messages: nobody is notified of them",
+		slog.String("conversation", conv), slog.Any("error", err))
 }

@@ -58,7 +58,7 @@ type Groups interface {
 
 // GroupRecords are groups themselves.
 type GroupRecords interface {
-	// CreateGroup makes the group, its conversation and its members, of whom the owner,
+	// CreateGroup makes the group, its conversation and its members, of which the owner,
 	// if there is one, is RoleOwner. 409 when the id is taken, 429 when there are more
 	// members than its limit, its owner has as many as owned already, or somebody is
 	// in more groups than in.
@@ -78,12 +78,12 @@ type GroupRecords interface {
 // change, also over the life of several groups of one id. A change of nobody makes
 // none, and its revision is 0.
 type Memberships interface {
-	// AddMembers adds who isn't in yet, tells whom it added and takes away their requests;
+	// AddMembers adds who isn't in yet, tells who they are and takes away their requests;
 	// 429 and nobody added when that would be more than the group's limit, or somebody
 	// would be in more groups than in. Everybody added has the present max_seq as join_seq.
 	AddMembers(ctx context.Context, id string, users []string, in int, now int64) (delivery.MemberChange, error)
 	// RemoveMembers tells who was in. When one of them has the role below or more, it
-	// removes nobody: 409 for the owner if below is his role, 403 otherwise.
+	// removes nobody: 409 for the owner if below is their role, 403 otherwise.
 	RemoveMembers(ctx context.Context, id string, users []string, below Role) (delivery.MemberChange, error)
 	// SetMembers makes these the members, as backends do; the owner stays.
 	SetMembers(ctx context.Context, id string, users []string, now int64) (delivery.MemberChange, error)
@@ -97,7 +97,7 @@ type Memberships interface {
 
 // Ranks are what members may do.
 type Ranks interface {
-	// Place is the group and the user's place in it, a zero Member when he isn't in.
+	// Place is the group and the user's membership of it, a zero Member when they aren't in.
 	Place(ctx context.Context, id, user string) (GroupInfo, Member, error)
 	// SetRole is 404 for who isn't in, 409 for the owner, 429 for more than admins admins.
 	SetRole(ctx context.Context, id, user string, role Role, admins int) error
@@ -121,76 +121,8 @@ type Applications interface {
 	// AnswerJoin takes the request away and, if it is accepted, makes its user a member,
 	// with the errors of AddMembers, after which the request is still there. was tells
 	// whether there was a request.
-	AnswerJoin(ctx context.Context, group, user string, accept bool, in int, now int64) (was bool, c delivery.MemberChange, err error)
+	AnswerJoin(
+		ctx context.Context, group, user string, accept bool, in int, now int64,
+	) (was bool, c delivery.MemberChange, err error)
 	JoinRequests(ctx context.Context, group string, limit int, cursor string) (page []JoinRequest, next string, err error)
-}
-
-// Friend is one user as another one has him in his list.
-type Friend struct {
-	User    string `json:"user"`
-	State   string `json:"state"` // asked (by me), asking (me), friend, none (only blocked)
-	Remark  string `json:"remark,omitempty"`
-	Text    string `json:"text,omitempty"` // what came with the request
-	Blocked bool   `json:"blocked,omitempty"`
-	Since   int64  `json:"since"` // Unix milliseconds
-}
-
-// States of a friendship, as one of the two sees it.
-const (
-	FriendAsked  = "asked"
-	FriendAsking = "asking"
-	FriendYes    = "friend"
-	FriendNone   = "none"
-
-	FriendBlocked = "blocked" // no state: asks FriendsOf for whom the user has blocked
-)
-
-// FriendBounds are what one user's list can hold; 0 is no bound.
-type FriendBounds struct {
-	Entries  int // friends, own requests and blocks
-	Requests int // others' requests that wait for an answer
-}
-
-// Friends are who knows whom. Errors are *codec.Error; 429 over a bound.
-type Friends interface {
-	Friendships
-	Blocks
-}
-
-// Friendships begin with a request and an answer.
-type Friendships interface {
-	// Relation is how user has other in his list; a zero State when he has not.
-	Relation(ctx context.Context, user, other string) (Friend, error)
-	// AskFriend records the request on both sides; when the other one has asked already,
-	// both are friends. It returns how user has other then; fresh tells that it was not
-	// so before. Asking again changes the text alone. 403 when other has blocked user, 409
-	// when user has blocked other.
-	AskFriend(ctx context.Context, user, other, text string, b FriendBounds, now int64) (f Friend, fresh bool, err error)
-	// AcceptFriend and RefuseFriend answer a request; 404 when there is none.
-	AcceptFriend(ctx context.Context, user, other string, b FriendBounds, now int64) (Friend, error)
-	RefuseFriend(ctx context.Context, user, other string) error
-	// RemoveFriend ends it on both sides, or takes back a request; blocks stay. was is
-	// the state that it had.
-	RemoveFriend(ctx context.Context, user, other string) (was string, err error)
-	// RemarkFriend is 404 for who isn't in the list.
-	RemarkFriend(ctx context.Context, user, other, remark string) (Friend, error)
-}
-
-// Blocks are whom a user doesn't want to hear of, and his whole list.
-type Blocks interface {
-	// Block also takes away a request between the two.
-	Block(ctx context.Context, user, other string, on bool, b FriendBounds, now int64) (Friend, error)
-	// Blocking are those of the others who have blocked user.
-	Blocking(ctx context.Context, user string, others []string) ([]string, error)
-	// FriendsOf are in ascending order of user ids; state "" is all, and "blocked" is
-	// whom the user has blocked, whatever the state.
-	FriendsOf(ctx context.Context, user, state string, limit int, cursor string) (page []Friend, next string, err error)
-}
-
-// Store is everything that the service keeps.
-type Store interface {
-	Messages
-	Conversations
-	Groups
-	Friends
 }
