@@ -33,6 +33,9 @@ func TestRecall(t *testing.T) {
 	if r := ok(w.Recall(t.Context(), admin, chat.MessageRequest{ID: late.ID}))(t); r.By != "" {
 		t.Errorf("%+v", r)
 	}
+	if log := w.log.String(); !strings.Contains(log, "msg=changed operation=chat.recall user=\"\" key=ops target="+late.ID) {
+		t.Errorf("the backend left no trace: %s", log)
+	}
 	_, err = w.Recall(t.Context(), as("alice"), chat.MessageRequest{ID: "none"})
 	wantCode(t, err, 404, "no such message")
 	_, err = w.Recall(t.Context(), as("alice"), chat.MessageRequest{})

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -71,35 +72,35 @@ func (s *Service) toReaders(ctx context.Context, in *membership, m Message) deli
 func (s *Service) tell(ctx context.Context, to delivery.Target, p codec.Push) {
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
-	s.tellWithin(ctx, to, p)
+	s.notTold(to.Conversation, s.deliverPush(ctx, to, p))
 }
 
-// tellWithin is tell in the time that ctx leaves, which several pushes may share.
-func (s *Service) tellWithin(ctx context.Context, to delivery.Target, p codec.Push) {
+// deliverPush encodes a push and hands it over. It is for those who tell one change by
+// several pushes, in the time that ctx leaves for all of them.
+func (s *Service) deliverPush(ctx context.Context, to delivery.Target, p codec.Push) error {
 	if to.Empty() {
-		return
+		return nil
 	}
 	f, err := p.Frame()
-	if err != nil {
-		s.notTold(to.Conversation, err)
-		return
+	if err == nil {
+		_, err = s.deliver(ctx, to, f)
 	}
-	s.deliver(ctx, to, f)
+	return err
 }
 
 // deliver is the one place where this package hands frames over. It returns those of
 // the audience's users who have no session.
-func (s *Service) deliver(ctx context.Context, to delivery.Target, f codec.Frame) (offline []string) {
+func (s *Service) deliver(ctx context.Context, to delivery.Target, f codec.Frame) (offline []string, err error) {
 	r, err := s.deliverer.Deliver(ctx, to, f)
-	if err != nil {
-		s.notTold(to.Conversation, err)
-	}
-	return r.Offline
+	return r.Offline, err
 }
 
-// notTold logs why clients were not told of what was done; conv is "" where it was
-// about no conversation.
+// notTold logs, once for each change, why clients were not told of it; conv is "" where
+// it was about no conversation. It does nothing without an error.
 func (s *Service) notTold(conv string, err error) {
+	if err == nil {
+		return
+	}
 	s.log.Warn("a change is stored, but not all clients were told: they get it when they next sync or ask",
 		slog.String("conversation", conv), slog.Any("error", err))
 }
@@ -117,10 +118,13 @@ func (s *Service) tellMessage(ctx context.Context, m Message, except string) {
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
 	f, err := messageFrame(m)
-	if err != nil {
-		s.notTold(m.Conv, err)
-		return
+	if err == nil {
+		err = s.deliverMessage(ctx, m, except, f)
 	}
+	s.notTold(m.Conv, err)
+}
+
+func (s *Service) deliverMessage(ctx context.Context, m Message, except string, f codec.Frame) (err error) {
 	kind, a, b, _ := ParseKey(m.Conv)
 	switch kind {
 	case KindSingle:
@@ -128,26 +132,29 @@ func (s *Service) tellMessage(ctx context.Context, m Message, except string) {
 			a = b
 		}
 		if !isBot(a) { // which has no session, and hears MessageSent
-			s.tellReceiver(ctx, m, a, f)
+			err = s.deliverToReceiver(ctx, m, a, f)
 		}
-		s.deliver(ctx, toOwnDevices(m.Conv, m.From, except), f)
+		_, ownErr := s.deliver(ctx, toOwnDevices(m.Conv, m.From, except), f)
+		return errors.Join(err, ownErr)
 	case KindNotice:
-		s.tellReceiver(ctx, m, a, f)
-	default:
-		s.deliver(ctx, toEverybody(m.Conv, except), f)
+		return s.deliverToReceiver(ctx, m, a, f)
 	}
+	_, err = s.deliver(ctx, toEverybody(m.Conv, except), f)
+	return err
 }
 
-// tellReceiver delivers a message to the one user that it is for.
-func (s *Service) tellReceiver(ctx context.Context, m Message, user string, f codec.Frame) {
+// deliverToReceiver delivers a message to the one user that it is for.
+func (s *Service) deliverToReceiver(ctx context.Context, m Message, user string, f codec.Frame) error {
 	to := toUsers(m.Conv, user)
 	if m.OneDevice {
 		to.OneDevice = true
 		s.oneDevice.sent(m.Conv, user, m.Seq)
 	}
-	if len(s.deliver(ctx, to, f)) > 0 {
+	offline, err := s.deliver(ctx, to, f)
+	if len(offline) > 0 {
 		s.events.missed.Publish(MessageMissed{m, []string{user}})
 	}
+	return err
 }
 
 // tellJoined tells the group, the new members among it, who came.
@@ -158,9 +165,9 @@ func (s *Service) tellJoined(ctx context.Context, by caller, g GroupInfo, users 
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
 	named := users[:min(len(users), maxNamed)]
-	s.tellWithin(ctx, toEverybody(g.Conv, by.Session), groupJoinedPush.With(
+	err := s.deliverPush(ctx, toEverybody(g.Conv, by.Session), groupJoinedPush.With(
 		GroupJoined{Group: g.ID, Conv: g.Conv, Users: named, Count: len(users), By: by.User}))
-	s.tellNotice(ctx, g, Notice{EventJoined, named, len(users), by.User})
+	s.notTold(g.Conv, errors.Join(err, s.deliverNotice(ctx, g, Notice{EventJoined, named, len(users), by.User})))
 }
 
 // tellLeft tells those who are out, and the rest of the group.
@@ -175,40 +182,37 @@ func (s *Service) tellLeft(ctx context.Context, by caller, g GroupInfo, users []
 	if len(users) == 1 && users[0] == by.User {
 		e.Event = EventLeft
 	}
-	s.tellWithin(ctx, toEverybody(g.Conv, by.Session), groupLeftPush.With(e))
+	err := s.deliverPush(ctx, toEverybody(g.Conv, by.Session), groupLeftPush.With(e))
 	for _, u := range users {
 		// Each is told of themselves: a long list would leave out those at its end.
 		own := e
 		own.Users, own.Count = []string{u}, 1
-		s.tellWithin(ctx, toOwnDevices(g.Conv, u, by.Session), groupLeftPush.With(own))
+		ownErr := s.deliverPush(ctx, toOwnDevices(g.Conv, u, by.Session), groupLeftPush.With(own))
+		if err == nil { // the first one says enough of a long list
+			err = ownErr
+		}
 	}
-	s.tellNotice(ctx, g, Notice{e.Event, named, len(users), by.User})
+	s.notTold(g.Conv, errors.Join(err, s.deliverNotice(ctx, g, Notice{e.Event, named, len(users), by.User})))
 }
 
-// tellNotice writes what happened into the group's conversation and delivers that.
-func (s *Service) tellNotice(ctx context.Context, g GroupInfo, n Notice) {
-	m, err := s.appendNotice(ctx, g, n)
-	if err != nil {
-		s.notTold(g.Conv, err)
-		return
-	}
-	s.tellWithin(ctx, toEverybody(g.Conv, ""), messagePush.With(m))
-}
-
-func (s *Service) appendNotice(ctx context.Context, g GroupInfo, n Notice) (Message, error) {
+// deliverNotice writes what happened into the group's conversation and delivers that.
+func (s *Service) deliverNotice(ctx context.Context, g GroupInfo, n Notice) error {
 	data, err := json.Marshal(n)
 	if err != nil {
-		return Message{}, fmt.Errorf("encode a notice: %w", err)
+		return fmt.Errorf("encode a notice: %w", err)
 	}
 	now := s.now()
 	id, err := s.newID(now)
 	if err != nil {
-		return Message{}, err
+		return fmt.Errorf("make the id of a notice: %w", err)
 	}
 	m, _, err := s.store.Append(ctx, Draft{
 		ID: id, Conv: g.Conv, From: fromServer, Body: Body{Type: TypeNotice, Data: data}, Time: now,
 	})
-	return m, err
+	if err != nil {
+		return err
+	}
+	return s.deliverPush(ctx, toEverybody(g.Conv, ""), messagePush.With(m))
 }
 
 // tellGroupChanged shows everybody in a group what it is now.
@@ -222,12 +226,11 @@ func (s *Service) tellMemberChanged(ctx context.Context, by caller, g GroupInfo,
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
 	_, member, err := s.store.Place(ctx, g.ID, user)
-	if err != nil {
-		s.notTold(g.Conv, err)
-		return
+	if err == nil {
+		err = s.deliverPush(ctx, toEverybody(g.Conv, by.Session), groupChangedPush.With(
+			GroupChanged{Group: g.ID, Conv: g.Conv, By: by.User, Member: &member}))
 	}
-	s.tellWithin(ctx, toEverybody(g.Conv, by.Session), groupChangedPush.With(
-		GroupChanged{Group: g.ID, Conv: g.Conv, By: by.User, Member: &member}))
+	s.notTold(g.Conv, err)
 }
 
 // tellAdmins tells those who can answer it that a user asks to join.
@@ -235,11 +238,10 @@ func (s *Service) tellAdmins(ctx context.Context, r GroupRequested) {
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
 	admins, err := s.store.Admins(ctx, r.Group)
-	if err != nil {
-		s.notTold(r.Conv, err)
-		return
+	if err == nil {
+		err = s.deliverPush(ctx, toUsers("", admins...), groupRequestedPush.With(r))
 	}
-	s.tellWithin(ctx, toUsers("", admins...), groupRequestedPush.With(r))
+	s.notTold(r.Conv, err)
 }
 
 // tellFriends tells both users what one of them did: the other one, and the user's own
