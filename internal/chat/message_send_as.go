@@ -11,6 +11,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 )
 
 // SendAsRequest is a message that a backend sends, in the name of any user. To may
@@ -83,13 +84,13 @@ func fingerprint(parts ...string) string {
 
 // Keep makes a durable push of a message: it commits it as one of type custom with
 // the data given, where to says as for SendAs, and returns the push that tells it
-// to clients; that is nil when the same key was used for the same receiver before.
-// Package push delivers it, and says how many it reached.
+// to clients, and which; the push is nil when the same key was used for the same
+// receiver before. Package push delivers it, and says how many it reached.
 func (s *Service) Keep(
 	ctx context.Context, id account.Identity, to string, data json.RawMessage, ttl time.Duration, key string,
-) (codec.Frame, error) {
+) (delivery.Target, codec.Frame, error) {
 	if err := id.Allow(account.ScopePush); err != nil {
-		return nil, err
+		return delivery.Target{}, nil, err
 	}
 	if key != "" {
 		key = fingerprint(key, to)
@@ -98,15 +99,15 @@ func (s *Service) Keep(
 		To: to, Body: Body{Type: TypeCustom, Data: data}, ClientID: key, TTL: int64(ttl / time.Second),
 	}})
 	if err != nil {
-		return nil, err
+		return delivery.Target{}, nil, err
 	}
 	m, duplicate, err := s.commit(ctx, id, d)
 	if err != nil || duplicate {
-		return nil, err
+		return delivery.Target{}, nil, err
 	}
 	f, err := messageFrame(m)
 	if err != nil {
-		return nil, err
+		return delivery.Target{}, nil, err
 	}
 	s.events.sent.Publish(MessageSent{m})
 	if kind, user, _, _ := ParseKey(m.Conv); kind == KindNotice && s.events.missed.Wanted() {
@@ -117,5 +118,5 @@ func (s *Service) Keep(
 			s.events.missed.Publish(MessageMissed{m, []string{user}})
 		}
 	}
-	return f, nil
+	return toEverybody(m.Conv, ""), f, nil
 }

@@ -3,6 +3,7 @@ package chat_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -316,7 +317,16 @@ func TestKeep(t *testing.T) {
 	w := newWorld(t, chat.Options{})
 	w.group("team", "alice", "eve")
 	keep := func(to, key string) string {
-		f := ok(w.Keep(t.Context(), pusher, to, []byte(`{"n":1}`), time.Minute, key))(t)
+		audience, f, err := w.Keep(t.Context(), pusher, to, []byte(`{"n":1}`), time.Minute, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f != nil && !strings.Contains(string(f.Payload()), `"conv":"`+audience.Conversation+`"`) {
+			t.Errorf("%s goes to %+v with %s", to, audience, f.Payload())
+		}
+		if all := slices.Concat(audience.Users, audience.Groups); f != nil && !strings.HasSuffix(to, strings.Join(all, " ")) || len(all) > 1 {
+			t.Errorf("%s goes to %+v", to, audience)
+		}
 		return string(f.Payload())
 	}
 	for to, conv := range map[string]string{"notice:bob": "n:bob", "notice:eve": "n:eve", "group:team": "g:team", "all": "b:all"} {
@@ -339,12 +349,12 @@ func TestKeep(t *testing.T) {
 	if got := w.taken(&w.missed); strings.Count(got, "eve") != 2 || strings.Contains(got, "bob") {
 		t.Errorf("missed %q", got)
 	}
-	_, err := w.Keep(t.Context(), reader, "all", []byte(`{}`), 0, "")
+	_, _, err := w.Keep(t.Context(), reader, "all", []byte(`{}`), 0, "")
 	wantCode(t, err, 403, "push")
-	_, err = w.Keep(t.Context(), pusher, "notice:bob", []byte(`[]`), 0, "")
+	_, _, err = w.Keep(t.Context(), pusher, "notice:bob", []byte(`[]`), 0, "")
 	wantCode(t, err, 400, "data")
 	w.store.Fail = func(string) error { return errors.New("lost") }
-	if _, err = w.Keep(t.Context(), pusher, "all", []byte(`{}`), 0, ""); err == nil {
+	if _, _, err = w.Keep(t.Context(), pusher, "all", []byte(`{}`), 0, ""); err == nil {
 		t.Error("kept nowhere")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,11 +16,13 @@ import (
 // Durable stores pushes until their receivers have them. *chat.Service is one.
 type Durable interface {
 	// Keep commits a message for a receiver, who is notice:USER, group:ID or all, and
-	// returns what clients are pushed; nil when the same key was used for the same
-	// receiver before. With a ttl its content goes after that time; 0 is never.
+	// returns what clients are pushed, and which; the frame is nil when the same key was
+	// used for the same receiver before. With a ttl its content goes after that time; 0
+	// is never. The target names the conversation, so that the push keeps its order with
+	// what chat sends about it.
 	Keep(
 		ctx context.Context, id account.Identity, to string, data Message, ttl time.Duration, key string,
-	) (codec.Frame, error)
+	) (delivery.Target, codec.Frame, error)
 }
 
 // maxCommits is how many commits one push waits for at the same time. They share
@@ -64,12 +65,12 @@ func (s *pushService) deliverDurable(
 	}
 	reply := PushReply{ID: pushID, Offline: []string{}}
 	for part := range slices.Chunk(to, maxCommits) {
-		frames, commitErr := s.commit(ctx, id, part, item)
-		for i, f := range frames {
-			if f == nil {
+		stored, commitErr := s.commit(ctx, id, part, item)
+		for _, m := range stored {
+			if m.frame == nil {
 				continue
 			}
-			got, err := s.deliverer.Deliver(ctx, durableTarget(part[i]), f)
+			got, err := s.deliverer.Deliver(ctx, m.to, m.frame)
 			if err != nil {
 				return PushReply{}, err // it is stored, and comes with the next Sync
 			}
@@ -84,41 +85,35 @@ func (s *pushService) deliverDurable(
 	return reply, nil
 }
 
+// stored is a push that is committed for one receiver, as it goes to clients.
+type stored struct {
+	to    delivery.Target
+	frame codec.Frame // nil when it was stored before, or could not be
+}
+
 // commit stores a push for each receiver, all at once. The error is that of the first
 // receiver that has one.
 func (s *pushService) commit(
 	ctx context.Context, id account.Identity, to []string, item BatchItem,
-) ([]codec.Frame, error) {
+) ([]stored, error) {
 	ttl := time.Duration(item.TTL) * time.Second
-	frames, errs := make([]codec.Frame, len(to)), make([]error, len(to))
-	var all sync.WaitGroup
+	all, errs := make([]stored, len(to)), make([]error, len(to))
+	var commits sync.WaitGroup
 	for i := range to {
-		all.Go(func() {
+		commits.Go(func() {
 			defer func() {
 				if p := recover(); p != nil { // as in a request, which this is a part of
 					errs[i] = fmt.Errorf("store a push: panic: %v\n%s", p, debug.Stack())
 				}
 			}()
-			frames[i], errs[i] = s.durable.Keep(ctx, id, to[i], item.Message, ttl, item.IdempotencyKey)
+			all[i].to, all[i].frame, errs[i] = s.durable.Keep(ctx, id, to[i], item.Message, ttl, item.IdempotencyKey)
 		})
 	}
-	all.Wait()
+	commits.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return frames, err
+			return all, err
 		}
 	}
-	return frames, nil
-}
-
-// durableTarget is who is to be reached of a receiver that Keep knows.
-func durableTarget(to string) delivery.Target {
-	kind, name, _ := strings.Cut(to, ":")
-	switch kind {
-	case "notice":
-		return delivery.Target{Users: []string{name}}
-	case "group":
-		return delivery.Target{Groups: []string{name}}
-	}
-	return delivery.Target{Everyone: true}
+	return all, nil
 }

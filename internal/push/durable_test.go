@@ -11,6 +11,7 @@ import (
 
 	"pushd/internal/account"
 	"pushd/internal/codec"
+	"pushd/internal/delivery"
 	"pushd/internal/push"
 )
 
@@ -23,20 +24,29 @@ type shelf struct {
 	keys map[string]bool
 }
 
-func (s *shelf) Keep(_ context.Context, id account.Identity, to string, data push.Message, ttl time.Duration, key string) (codec.Frame, error) {
+func (s *shelf) Keep(_ context.Context, id account.Identity, to string, data push.Message, ttl time.Duration, key string) (delivery.Target, codec.Frame, error) {
 	if s.fail != nil {
 		if err := s.fail(to); err != nil {
-			return nil, err
+			return delivery.Target{}, nil, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	target := delivery.Target{Conversation: "about " + to}
+	switch kind, name, _ := strings.Cut(to, ":"); kind {
+	case "notice":
+		target.Users = []string{name}
+	case "group":
+		target.Groups = []string{name}
+	default:
+		target.Everyone = true
+	}
 	if key != "" && s.keys[id.Key+key+to] {
-		return nil, nil
+		return target, nil, nil
 	}
 	s.keys[id.Key+key+to] = true
 	s.kept = append(s.kept, to+" "+ttl.String())
-	return codec.NewFrame([]byte(`{"Module":"chat","Action":"Message","Data":` + string(data) + `}`)), nil
+	return target, codec.NewFrame([]byte(`{"Module":"chat","Action":"Message","Data":` + string(data) + `}`)), nil
 }
 
 // taken is what was kept since the last time.
@@ -75,17 +85,17 @@ func TestDurable(t *testing.T) {
 	}
 	var to []string
 	for _, d := range n.sent() {
-		to = append(to, strings.Join(append(d.To.Users, d.To.Groups...), " "))
+		to = append(to, d.To.Conversation+" to "+strings.Join(append(d.To.Users, d.To.Groups...), " "))
 		if d.Payload != `{"Module":"chat","Action":"Message","Data":{"n":1}}` {
 			t.Errorf("delivered %s", d.Payload)
 		}
 	}
 	slices.Sort(to)
-	if !slices.Equal(to, []string{"alice", "bob", "team"}) {
+	if !slices.Equal(to, []string{"about group:team to team", "about notice:alice to alice", "about notice:bob to bob"}) {
 		t.Errorf("delivered to %q", to)
 	}
 	rep = ok(s.Broadcast(t.Context(), pusher, push.BroadcastRequest{Message: message(`{}`), Durable: true}))(t)
-	if sent := n.sent(); !sent[len(sent)-1].To.Everyone || rep.Offline == nil {
+	if sent := n.sent(); !sent[len(sent)-1].To.Everyone || sent[len(sent)-1].To.Conversation != "about all" || rep.Offline == nil {
 		t.Errorf("%+v, %+v", rep, sent)
 	}
 	if got := kept.taken(); !slices.Equal(got, []string{"all 0s"}) {
