@@ -74,6 +74,21 @@ func TestMembersChanged(t *testing.T) {
 	want("team -mike,olga by olga dismissed") // mike was not deleted after all
 }
 
+// TestMessageSentAfterDelivery: a bot answers when it hears of a message, so the user's
+// other devices must have that before.
+func TestMessageSentAfterDelivery(t *testing.T) {
+	w := newWorld(t, chat.Options{})
+	heard := 0
+	w.onSent = func() {
+		heard++
+		w.wantGot("alice/ios", "chat.Message 1 alice hi")
+	}
+	w.say("alice", "user:bot:echo", "hi")
+	if heard != 1 {
+		t.Errorf("heard %d times, want once", heard)
+	}
+}
+
 // TestMessageSentOnce: what is sent again with the same client_id is no event, nor is
 // what the server writes about a group.
 func TestMessageSentOnce(t *testing.T) {

@@ -39,6 +39,7 @@ type world struct {
 	mu     sync.Mutex
 	missed []string // "user seq"
 	hooks  []string // what hooks were asked, and what was sent
+	onSent func()   // called when a message was sent; nothing if nil
 	before func(*chat.Draft) error
 	said   []string // "bot text"
 }
@@ -65,6 +66,9 @@ func (bots) Known(name string) bool { return name == "echo" || name == "other" }
 func (w *world) listen() {
 	s := w.bus.Inline("test", events.Limit{})
 	events.On(s, func(e chat.MessageSent) {
+		if w.onSent != nil {
+			w.onSent()
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.hooks = append(w.hooks, "after "+e.Message.Text)

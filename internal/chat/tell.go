@@ -112,9 +112,10 @@ func messageFrame(m Message) (codec.Frame, error) {
 }
 
 // tellMessage delivers a message that is committed to every session of everybody in its
-// conversation, except one.
+// conversation, except one. Subscribers are told when it is delivered: a bot's answer
+// would otherwise reach clients before what it answers.
 func (s *Service) tellMessage(ctx context.Context, m Message, except string) {
-	s.events.sent.Publish(MessageSent{m})
+	defer s.events.sent.Publish(MessageSent{m})
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
 	f, err := messageFrame(m)

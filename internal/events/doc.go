@@ -32,8 +32,8 @@
 //	account.SessionEnded  once for each SessionBegan, whatever the way     account hooks
 //	chat.MembersChanged   users joined or left a group, or it is gone      none
 //	chat.MessageMissed    receivers of a message have no session           hooks offline
-//	chat.MessageSent      a message is committed, before its delivery      bots chat-missed hooks
-//	push.PresenceChanged  a user came online on a platform, or went  push
+//	chat.MessageSent      a message is committed, and on its way           bots chat-missed hooks
+//	push.PresenceChanged  a user came online on a platform, or went        push
 //	events.ServerStarted  the server is ready for its first client         hooks
 //
 //	subscriber   kind    bound                           at the bound
