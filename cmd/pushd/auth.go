@@ -80,7 +80,7 @@ func (s *keySources) takeSet(text []byte) error {
 		return err
 	}
 	for _, cause := range set.Ignored() {
-		s.log.Warn("key of the set left out", slog.Any("cause", cause))
+		s.log.Warn("key of the set left out", slog.Any("error", cause))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -125,7 +125,7 @@ func TestDurablePush(t *testing.T) {
 			t.Error(m)
 		}
 	}
-	// Who was away has it all when he comes.
+	// Who was away has it all when they come.
 	away := n.login("away", "web")
 	convs := away.ok("chat", "Sync", `{}`)["conversations"].([]any)
 	if len(convs) != 2 {

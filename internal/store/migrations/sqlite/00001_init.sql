@@ -52,8 +52,8 @@ CREATE TABLE members (
     role         INTEGER NOT NULL DEFAULT 1,
     join_seq     BIGINT  NOT NULL DEFAULT 0,
     read_seq     BIGINT  NOT NULL DEFAULT 0,
-    sent_seq     BIGINT  NOT NULL DEFAULT 0, -- his own last message
-    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off his list until max_seq reaches it
+    sent_seq     BIGINT  NOT NULL DEFAULT 0, -- their own last message
+    hidden_seq   BIGINT  NOT NULL DEFAULT 0, -- off their list until max_seq reaches it
     muted_until  BIGINT  NOT NULL DEFAULT 0,
     remark       TEXT    NOT NULL DEFAULT '',
     since        BIGINT  NOT NULL DEFAULT 0,
