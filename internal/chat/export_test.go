@@ -25,3 +25,11 @@ func (s *Service) Expire(ctx context.Context) { s.expire(ctx) }
 
 // MissedQueue is how many messages to groups wait for it to be found out who is away.
 const MissedQueue = missedQueue
+
+// LinesWaiting is how many conversations have messages that are committed and not
+// delivered.
+func (s *Service) LinesWaiting() int {
+	s.order.mu.Lock()
+	defer s.order.mu.Unlock()
+	return len(s.order.lines)
+}

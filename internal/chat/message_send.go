@@ -71,14 +71,12 @@ func (s *Service) Send(ctx context.Context, id account.Identity, r SendRequest) 
 	if err := s.beforeSend(ctx, &d); err != nil {
 		return SendReply{}, err
 	}
-	m, duplicate, err := s.commit(ctx, id, d)
+	m, turn, err := s.commit(ctx, id, d)
 	if err != nil {
 		return SendReply{}, err
 	}
-	if !duplicate {
-		s.tellMessage(ctx, m, id.Session)
-	}
-	return replyTo(m, duplicate), nil
+	s.tellMessage(ctx, m, turn, id.Session)
+	return replyTo(m, turn == nil), nil
 }
 
 func replyTo(m Message, duplicate bool) SendReply {
@@ -149,17 +147,27 @@ func (s *Service) beforeSend(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// commit stores a draft, and lets the conversation read the files that it carries.
-func (s *Service) commit(ctx context.Context, id account.Identity, d Draft) (m Message, duplicate bool, err error) {
+// commit stores a draft, and lets the conversation read the files that it carries. The
+// turn is the message's to be delivered in, and for the caller to end; it is nil for a
+// message that was there already.
+func (s *Service) commit(ctx context.Context, id account.Identity, d Draft) (Message, *turn, error) {
 	if s.files != nil && d.Body.URL != "" {
 		if err := s.files.Attach(ctx, id, d.Conv, d.Body.URL, d.Body.Thumb); err != nil {
-			return Message{}, false, err
+			return Message{}, nil, err
 		}
 	}
-	m, duplicate, err = s.store.Append(ctx, d)
-	if err == nil && duplicate && m.Conv != d.Conv {
-		return Message{}, false, codec.Errorf(codec.CodeConflict,
-			"this client_id was used for another message: choose a new one")
+	turn := s.order.turn(d.Conv)
+	d.Committed = turn.committed
+	m, duplicate, err := s.store.Append(ctx, d)
+	if err == nil && !duplicate {
+		return m, turn, nil
 	}
-	return m, duplicate, err
+	turn.end()
+	if err == nil && m.Conv != d.Conv {
+		err = codec.Errorf(codec.CodeConflict, "this client_id was used for another message: choose a new one")
+	}
+	if err != nil {
+		return Message{}, nil, err
+	}
+	return m, nil, nil
 }

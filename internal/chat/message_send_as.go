@@ -32,14 +32,12 @@ func (s *Service) SendAs(ctx context.Context, id account.Identity, r SendAsReque
 	if err != nil {
 		return SendReply{}, err
 	}
-	m, duplicate, err := s.commit(ctx, id, d)
+	m, turn, err := s.commit(ctx, id, d)
 	if err != nil {
 		return SendReply{}, err
 	}
-	if !duplicate {
-		s.tellMessage(ctx, m, "")
-	}
-	return replyTo(m, duplicate), nil
+	s.tellMessage(ctx, m, turn, "")
+	return replyTo(m, turn == nil), nil
 }
 
 func (s *Service) draftAs(id account.Identity, r SendAsRequest) (d Draft, err error) {
@@ -101,10 +99,12 @@ func (s *Service) Keep(
 	if err != nil {
 		return delivery.Target{}, nil, err
 	}
-	m, duplicate, err := s.commit(ctx, id, d)
-	if err != nil || duplicate {
+	m, turn, err := s.commit(ctx, id, d)
+	if err != nil || turn == nil {
 		return delivery.Target{}, nil, err
 	}
+	defer turn.end()
+	turn.wait(ctx)
 	f, err := messageFrame(m)
 	if err != nil {
 		return delivery.Target{}, nil, err

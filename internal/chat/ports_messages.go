@@ -13,6 +13,10 @@ type Draft struct {
 	Expires   int64 // Unix milliseconds; 0 is never
 	Mention   []string
 	OneDevice bool
+	// Committed, if set, is called once the message has its seq and is committed, in the
+	// order of the seqs of a conversation: before Append returns, or after it has
+	// returned since ctx was done. It is not called for a duplicate, and must not block.
+	Committed func()
 }
 
 // Messages is the durable part of conversations. Errors are *codec.Error: 404

@@ -93,6 +93,7 @@ type Service struct {
 	log       *slog.Logger
 	ids       *ulid.LockedMonotonicReader
 
+	order     *messageOrder
 	oneDevice *oneDevice
 	typing    *typingTimes
 }
@@ -103,8 +104,8 @@ func New(p Ports, o Options) *Service {
 	s := &Service{
 		store: p.Store, deliverer: p.Deliverer, members: p.Members, presence: p.Presence,
 		hooks: p.Hooks, bots: p.Bots, files: p.Files, events: newPublishers(p.Events), opts: o, log: o.Log,
-		ids:       &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
-		oneDevice: newOneDevice(), typing: newTypingTimes(),
+		ids:   &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		order: newMessageOrder(), oneDevice: newOneDevice(), typing: newTypingTimes(),
 	}
 	if p.Events != nil {
 		s.subscribeMissed(p.Events)

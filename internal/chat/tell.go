@@ -112,12 +112,18 @@ func messageFrame(m Message) (codec.Frame, error) {
 }
 
 // tellMessage delivers a message that is committed to every session of everybody in its
-// conversation, except one. Subscribers are told when it is delivered: a bot's answer
+// conversation, except one, in its turn. A nil turn is that of a message which was there
+// already: nobody is told of it again. Subscribers are told when it is delivered: a bot's answer
 // would otherwise reach clients before what it answers.
-func (s *Service) tellMessage(ctx context.Context, m Message, except string) {
+func (s *Service) tellMessage(ctx context.Context, m Message, turn *turn, except string) {
+	if turn == nil {
+		return
+	}
 	defer s.events.sent.Publish(MessageSent{m})
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
+	defer turn.end()
+	turn.wait(ctx)
 	f, err := messageFrame(m)
 	if err == nil {
 		err = s.deliverMessage(ctx, m, except, f)
@@ -207,12 +213,16 @@ func (s *Service) deliverNotice(ctx context.Context, g GroupInfo, n Notice) erro
 	if err != nil {
 		return fmt.Errorf("make the id of a notice: %w", err)
 	}
+	turn := s.order.turn(g.Conv)
+	defer turn.end()
 	m, _, err := s.store.Append(ctx, Draft{
 		ID: id, Conv: g.Conv, From: fromServer, Body: Body{Type: TypeNotice, Data: data}, Time: now,
+		Committed: turn.committed,
 	})
 	if err != nil {
 		return err
 	}
+	turn.wait(ctx)
 	return s.deliverPush(ctx, toEverybody(g.Conv, ""), messagePush.With(m))
 }
 

@@ -64,6 +64,13 @@ type work struct {
 	marksOnly bool
 }
 
+// committed tells whoever sent a message that it has its place.
+func (w work) committed() {
+	if m := w.message; m != nil && !m.duplicate && m.Committed != nil {
+		m.Committed()
+	}
+}
+
 // dialect is SQL where the engines differ.
 type dialect interface {
 	// lockClause ends a SELECT of rows that the transaction goes on to change. With

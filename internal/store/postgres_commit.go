@@ -69,6 +69,9 @@ func (*postgresEngine) maxBatch() int { return postgresMaxBatch }
 // Probe implements commit.Database.
 func (e *postgresEngine) Probe(ctx context.Context) error { return e.writes.PingContext(ctx) }
 
+// Committed implements commit.Database.
+func (*postgresEngine) Committed(w work) { w.committed() }
+
 // Commit implements commit.Database: it writes a batch, which holds messages alone, in
 // one transaction.
 func (e *postgresEngine) Commit(batch []*commit.Job[work]) (err error) {

@@ -64,6 +64,9 @@ func (e *sqliteEngine) Probe(ctx context.Context) error {
 	return tx.Rollback()
 }
 
+// Committed implements commit.Database.
+func (*sqliteEngine) Committed(w work) { w.committed() }
+
 // Commit implements commit.Database. It writes a batch in one transaction: its
 // messages first, then the changes, each within a savepoint, so that one which fails
 // takes nothing of the others with it.

@@ -170,6 +170,9 @@ func (s *Store) Append(ctx context.Context, d chat.Draft) (chat.Message, bool, e
 	if d.ClientID != "" {
 		s.clients[client] = r
 	}
+	if d.Committed != nil {
+		d.Committed()
+	}
 	return r.m, false, nil
 }
 

@@ -32,6 +32,9 @@ type Database[T any] interface {
 	// Commit writes a batch in one transaction. Its error means that nothing of the
 	// batch was written. The slice and its jobs must not be kept.
 	Commit(batch []*Job[T]) error
+	// Committed is called for each work of a batch that was written, in its order and
+	// before any caller is answered. It must not block.
+	Committed(work T)
 	// Probe tells whether the database could write now.
 	Probe(ctx context.Context) error
 }
@@ -248,6 +251,11 @@ func (w *Writer[T]) commit(batch []*Job[T]) {
 		w.failed(err)
 		answer(batch, Unavailable(err))
 		return
+	}
+	for _, j := range batch {
+		if j.err == nil {
+			w.db.Committed(j.Work)
+		}
 	}
 	answer(batch, nil)
 }

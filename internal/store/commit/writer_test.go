@@ -29,8 +29,16 @@ var (
 type database struct {
 	mu      sync.Mutex
 	batches []string
+	told    []string // what Committed was called with
 	away    bool
 	hold    chan struct{} // if not nil, each commit waits for a value
+}
+
+// Committed implements commit.Database.
+func (d *database) Committed(work string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.told = append(d.told, work)
 }
 
 func (d *database) Commit(batch []*commit.Job[string]) error {
@@ -284,6 +292,19 @@ func TestStopWaits(t *testing.T) {
 			if err := <-results; err != nil {
 				t.Errorf("taken before Stop: %v", err)
 			}
+		}
+	})
+}
+
+// TestCommittedComesInOrder: what was written is told of in the order of the batch, and
+// nothing else is.
+func TestCommittedComesInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{}
+		w, _ := start(t, d)
+		together(t, d, w, "1", "own", "2", "3")
+		if got := strings.Join(d.told, " "); got != "first 1 2 3" {
+			t.Errorf("told of %q", got)
 		}
 	})
 }
