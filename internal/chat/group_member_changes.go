@@ -90,8 +90,9 @@ func (s *Service) Deleting(ctx context.Context, user string) (deleted func(), er
 		}
 	}
 	return func() {
+		// Also of groups that the user has joined since.
+		s.members.UserDeleted(user)
 		for _, g := range groups {
-			s.members.MembersChanged(delivery.MemberChange{Group: g})
 			s.events.membersChanged(MembersChanged{MemberChange: delivery.MemberChange{Group: g, Left: []string{user}}})
 		}
 	}, nil

@@ -27,4 +27,7 @@ type MemberCache interface {
 	// MembersChanged is told after the commit of a change, and when a change may have
 	// been committed. Changes of one group may come in any order. It does not block.
 	MembersChanged(c MemberChange)
+	// UserDeleted is told after a user was deleted: all that is held of groups with that
+	// user is dropped, since somebody else may register the name. It does not block.
+	UserDeleted(user string)
 }

@@ -212,6 +212,20 @@ func (c *Cache) MembersChanged(m delivery.MemberChange) {
 	}
 }
 
+// UserDeleted implements delivery.MemberCache. It looks into every group that is held,
+// once for an account that goes.
+func (c *Cache) UserDeleted(user string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.groups {
+		if e.loading != nil {
+			e.loading.dropped = true // what is being read may be from before
+		} else if _, in := slices.BinarySearch(e.users, user); in {
+			c.dropLocked(e)
+		}
+	}
+}
+
 // with is a new ascending list of the users and some more.
 func with(users, more []string) []string {
 	if len(more) == 0 {

@@ -227,6 +227,33 @@ func TestOneReadForAll(t *testing.T) {
 	})
 }
 
+// A user who is gone is in no group that is held, nor in one that is being read.
+func TestUserDeleted(t *testing.T) {
+	s := newSource()
+	s.set("a", "ann", "bob")
+	s.set("b", "bob")
+	s.set("c", "ann", "cyd")
+	c := members.New(s, members.Options{})
+	want(t, c, "a", "ann", "bob")
+	want(t, c, "b", "bob")
+	s.set("a", "bob")
+	s.reading = func(group string) error {
+		if group == "c" {
+			s.reading = nil
+			s.set("c", "cyd")
+			c.UserDeleted("ann")
+		}
+		return nil
+	}
+	want(t, c, "c", "cyd")
+	reads := s.reads
+	want(t, c, "a", "bob")
+	want(t, c, "b", "bob")
+	if s.reads != reads+1 {
+		t.Errorf("%d groups were read again, want the one that had the user", s.reads-reads)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	s := newSource()
 	c := members.New(s, members.Options{})
