@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -65,21 +66,21 @@ func (s *pushService) deliverDurable(
 	}
 	reply := PushReply{ID: pushID, Offline: []string{}}
 	for part := range slices.Chunk(to, maxCommits) {
-		stored, commitErr := s.commit(ctx, id, part, item)
+		stored, failure := s.commit(ctx, id, part, item)
 		for _, m := range stored {
 			if m.frame == nil {
 				continue
 			}
 			got, err := s.deliverer.Deliver(ctx, m.to, m.frame)
-			if err != nil {
-				return PushReply{}, err // it is stored, and comes with the next Sync
-			}
+			// What can't be delivered is stored, and comes with the next Sync; the others are
+			// not to wait for theirs until then.
+			failure = errors.Join(failure, err)
 			reply.Sessions += got.Sessions
 			reply.Users += got.Users
 			reply.Offline = append(reply.Offline, got.Offline...)
 		}
-		if commitErr != nil {
-			return PushReply{}, commitErr
+		if failure != nil {
+			return PushReply{}, failure
 		}
 	}
 	return reply, nil
