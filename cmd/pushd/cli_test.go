@@ -105,6 +105,7 @@ func TestCommandLine(t *testing.T) {
 		{"accounts' key in no file", nil, "config check --accounts.key @nosuch", 2, nil, []string{"accounts.key", "nosuch"}},
 		{"secret of hooks in no file", nil, "config check --hooks.url http://127.0.0.1:1/ --hooks.secret @nosuch", 2, nil, []string{"hooks.secret", "nosuch"}},
 		{"secret of phones that is none", nil, "config check --offline.gateway http://127.0.0.1:1/ --offline.secret x", 2, nil, []string{"offline.gateway", "whsec_"}},
+		{"a database in no directory", nil, "config check --store sqlite:nosuch/x.db", 2, nil, []string{"store", "nosuch"}},
 		{"a database that is away is not asked", nil, "config check --store postgres://nobody@127.0.0.1:1/none", 0, nil, nil},
 		{"short key of accounts", nil, "config check --accounts.key short", 2, nil, []string{"accounts.key", "32"}},
 		{"files' key in no file", nil, "config check --files.key @nosuch", 2, nil, []string{"files.key", "nosuch"}},

@@ -31,6 +31,11 @@ func rehearse(ctx context.Context, cfg *config.Config) (err error) {
 	if address, err := cfg.Database(); err != nil {
 		return err
 	} else if address != "" {
+		if cfg.Store != "" { // else it is in the data directory, which serve makes
+			if err := fileCanBe(address); err != nil {
+				return fmt.Errorf("store: %w", err)
+			}
+		}
 		trial.Store = config.StoreURL("sqlite:" + filepath.Join(dir, "check.db"))
 	}
 	if strings.HasPrefix(cfg.Files.URL, "file:") {
@@ -44,6 +49,22 @@ func rehearse(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	return s.stop()
+}
+
+// fileCanBe looks at the directory of a SQLite file that an address names.
+func fileCanBe(address string) error {
+	file, ok := strings.CutPrefix(address, "sqlite:")
+	if !ok {
+		return nil
+	}
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	dir := filepath.Dir(strings.TrimPrefix(file, "//"))
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no directory %s for the database: make it, or name another file", dir)
+	}
+	return nil
 }
 
 // checkOwnKeys looks at keys that were generated before, where serve would find
