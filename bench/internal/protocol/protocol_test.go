@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -114,9 +115,10 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e protocol.Envelope
 		err := protocol.Scan(b, &e)
-		// Whatever JSON calls an envelope with plain keys must be found.
+		// Whatever JSON calls an envelope with plain keys must be found. What is no UTF-8 the
+		// server never sends, and the library replaces it.
 		var want struct{ Module, Action string }
-		if json.Valid(b) && err == nil && json.Unmarshal(b, &want) == nil && !bytes.ContainsRune(b, '\\') &&
+		if utf8.Valid(b) && json.Valid(b) && err == nil && json.Unmarshal(b, &want) == nil && !bytes.ContainsRune(b, '\\') &&
 			bytes.Count(b, []byte("odule")) == 1 && want.Module != "" && fmt.Sprint(want.Module) != string(e.Module) {
 			t.Fatalf("%q: %q", b, e.Module)
 		}
