@@ -66,12 +66,14 @@ func TestGroupAdmin(t *testing.T) {
 	if n, err := g.AddOnline(ctx, admin, "tonight"); n != 2 || err != nil {
 		t.Errorf("a new one of those online: %d %v", n, err)
 	}
-	online = make([]string, chat.MaxBackendGroup, chat.MaxBackendGroup+1) // and the two that are in it
+	limit := 10
+	ok(p.store.ChangeGroup(ctx, "tonight", chat.GroupChange{Limit: &limit}))(t)
+	online = make([]string, limit, chat.MaxBackendGroup+1) // and the two that are in it
 	for i := range online {
 		online[i] = fmt.Sprintf("u%06d", i)
 	}
 	_, err = g.AddOnline(ctx, admin, "tonight")
-	wantCode(t, err, 429, "")
+	wantCode(t, err, 429, "full")
 	online = online[:chat.MaxBackendGroup+1]
 	_, err = g.AddOnline(ctx, admin, "tonight")
 	wantCode(t, err, 429, "online")
