@@ -295,7 +295,7 @@ func (s *Service) authorizeGroup(
 		m.group, err = s.store.Group(ctx, group)
 		return m, err
 	}
-	m.group, m.member, err = s.store.Place(ctx, group, m.User)
+	m.group, m.member, err = s.store.GroupMembership(ctx, group, m.User)
 	switch {
 	case err != nil:
 		return m, err

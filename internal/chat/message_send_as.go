@@ -80,11 +80,11 @@ func fingerprint(parts ...string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Keep makes a durable push of a message: it commits it as one of type custom with
+// StorePush makes a durable push of a message: it commits it as one of type custom with
 // the data given, where to says as for SendAs, and returns the push that tells it
 // to clients, and which; the push is nil when the same key was used for the same
 // receiver before. Package push delivers it, and says how many it reached.
-func (s *Service) Keep(
+func (s *Service) StorePush(
 	ctx context.Context, id account.Identity, to string, data json.RawMessage, ttl time.Duration, key string,
 ) (delivery.Target, codec.Frame, error) {
 	if err := id.Allow(account.ScopePush); err != nil {

@@ -317,7 +317,7 @@ func TestKeep(t *testing.T) {
 	w := newWorld(t, chat.Options{})
 	w.group("team", "alice", "eve")
 	keep := func(to, key string) string {
-		audience, f, err := w.Keep(t.Context(), pusher, to, []byte(`{"n":1}`), time.Minute, key)
+		audience, f, err := w.StorePush(t.Context(), pusher, to, []byte(`{"n":1}`), time.Minute, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -349,12 +349,12 @@ func TestKeep(t *testing.T) {
 	if got := w.taken(&w.missed); strings.Count(got, "eve") != 2 || strings.Contains(got, "bob") {
 		t.Errorf("missed %q", got)
 	}
-	_, _, err := w.Keep(t.Context(), reader, "all", []byte(`{}`), 0, "")
+	_, _, err := w.StorePush(t.Context(), reader, "all", []byte(`{}`), 0, "")
 	wantCode(t, err, 403, "push")
-	_, _, err = w.Keep(t.Context(), pusher, "notice:bob", []byte(`[]`), 0, "")
+	_, _, err = w.StorePush(t.Context(), pusher, "notice:bob", []byte(`[]`), 0, "")
 	wantCode(t, err, 400, "data")
 	w.store.Fail = func(string) error { return errors.New("lost") }
-	if _, _, err = w.Keep(t.Context(), pusher, "all", []byte(`{}`), 0, ""); err == nil {
+	if _, _, err = w.StorePush(t.Context(), pusher, "all", []byte(`{}`), 0, ""); err == nil {
 		t.Error("kept nowhere")
 	}
 }

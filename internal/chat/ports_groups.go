@@ -52,8 +52,8 @@ type GroupChange struct {
 type Groups interface {
 	GroupRecords
 	Memberships
-	Ranks
-	Applications
+	MemberRoles
+	Joining
 }
 
 // GroupRecords are groups themselves.
@@ -95,10 +95,10 @@ type Memberships interface {
 	Admins(ctx context.Context, id string) ([]string, error)
 }
 
-// Ranks are what members may do.
-type Ranks interface {
-	// Place is the group and the user's membership of it, a zero Member when they aren't in.
-	Place(ctx context.Context, id, user string) (GroupInfo, Member, error)
+// MemberRoles are what members may do.
+type MemberRoles interface {
+	// GroupMembership is the group and the user's membership of it, a zero Member when they aren't in.
+	GroupMembership(ctx context.Context, id, user string) (GroupInfo, Member, error)
 	// SetRole is 404 for who isn't in, 409 for the owner, 429 for more than admins admins.
 	SetRole(ctx context.Context, id, user string, role Role, admins int) error
 	// TransferGroup makes to the owner and the owner an admin, in one step. 409 when from
@@ -113,8 +113,8 @@ type Ranks interface {
 	JoinedAfter(ctx context.Context, id string, seq uint64) ([]string, error)
 }
 
-// Applications are who would like to be in.
-type Applications interface {
+// Joining is who would like to be in.
+type Joining interface {
 	// AskToJoin is idempotent; fresh is false when the user had asked already. 429 over
 	// the bounds on what waits, in the group and of the user.
 	AskToJoin(ctx context.Context, r JoinRequest, perGroup, perUser int) (fresh bool, err error)

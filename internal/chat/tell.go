@@ -236,7 +236,7 @@ func (s *Service) tellGroupChanged(ctx context.Context, by caller, g GroupInfo) 
 func (s *Service) tellMemberChanged(ctx context.Context, by caller, g GroupInfo, user string) {
 	ctx, cancel := whenDone(ctx)
 	defer cancel()
-	_, member, err := s.store.Place(ctx, g.ID, user)
+	_, member, err := s.store.GroupMembership(ctx, g.ID, user)
 	if err == nil {
 		err = s.deliverPush(ctx, toEverybody(g.Conv, by.Session), groupChangedPush.With(
 			GroupChanged{Group: g.ID, Conv: g.Conv, By: by.User, Member: &member}))

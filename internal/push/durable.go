@@ -16,12 +16,12 @@ import (
 
 // Durable stores pushes until their receivers have them. *chat.Service is one.
 type Durable interface {
-	// Keep commits a message for a receiver, who is notice:USER, group:ID or all, and
+	// StorePush commits a message for a receiver, who is notice:USER, group:ID or all, and
 	// returns what clients are pushed, and which; the frame is nil when the same key was
 	// used for the same receiver before. With a ttl its content goes after that time; 0
 	// is never. The target names the conversation, so that the push keeps its order with
 	// what chat sends about it.
-	Keep(
+	StorePush(
 		ctx context.Context, id account.Identity, to string, data Message, ttl time.Duration, key string,
 	) (delivery.Target, codec.Frame, error)
 }
@@ -107,7 +107,7 @@ func (s *pushService) commit(
 					errs[i] = fmt.Errorf("store a push: panic: %v\n%s", p, debug.Stack())
 				}
 			}()
-			all[i].to, all[i].frame, errs[i] = s.durable.Keep(ctx, id, to[i], item.Message, ttl, item.IdempotencyKey)
+			all[i].to, all[i].frame, errs[i] = s.durable.StorePush(ctx, id, to[i], item.Message, ttl, item.IdempotencyKey)
 		})
 	}
 	commits.Wait()

@@ -24,7 +24,7 @@ type shelf struct {
 	keys map[string]bool
 }
 
-func (s *shelf) Keep(_ context.Context, id account.Identity, to string, data push.Message, ttl time.Duration, key string) (delivery.Target, codec.Frame, error) {
+func (s *shelf) StorePush(_ context.Context, id account.Identity, to string, data push.Message, ttl time.Duration, key string) (delivery.Target, codec.Frame, error) {
 	if s.fail != nil {
 		if err := s.fail(to); err != nil {
 			return delivery.Target{}, nil, err

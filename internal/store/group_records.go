@@ -16,8 +16,8 @@ const (
 	groupColumns = `g.id, g.name, g.notice, g.avatar, g.owner, g.join_mode, g.muted, g.members, g.member_limit, g.created`
 
 	sqlGroup = `SELECT ` + groupColumns + ` FROM groups g WHERE g.id = $1`
-	// sqlPlace is a group and the membership of $2 in it, zeros for who isn't in.
-	sqlPlace = `SELECT ` + groupColumns + `, COALESCE(m.role, 0), COALESCE(m.join_seq, 0), COALESCE(m.read_seq, 0),
+	// sqlGroupMembership is a group and the membership of $2 in it, zeros for who isn't in.
+	sqlGroupMembership = `SELECT ` + groupColumns + `, COALESCE(m.role, 0), COALESCE(m.join_seq, 0), COALESCE(m.read_seq, 0),
 		COALESCE(m.muted_until, 0), COALESCE(m.remark, ''), COALESCE(m.since, 0)
 		FROM groups g LEFT JOIN members m ON m.conversation = g.conversation AND m."user" = $2 WHERE g.id = $1`
 )
@@ -138,11 +138,11 @@ func (s *Store) Group(ctx context.Context, id string) (g chat.GroupInfo, err err
 	return g, err
 }
 
-// Place implements chat.Groups.
-func (s *Store) Place(ctx context.Context, id, user string) (g chat.GroupInfo, m chat.Member, err error) {
-	defer s.answer("group.place", &err)
+// GroupMembership implements chat.Groups.
+func (s *Store) GroupMembership(ctx context.Context, id, user string) (g chat.GroupInfo, m chat.Member, err error) {
+	defer s.answer("group.membership", &err)
 	m.User = user
-	err = s.cached.QueryRowContext(ctx, sqlPlace, id, user).
+	err = s.cached.QueryRowContext(ctx, sqlGroupMembership, id, user).
 		Scan(append(groupFields(&g), &m.Role, &m.JoinSeq, &m.ReadSeq, &m.MutedUntil, &m.Remark, &m.Since)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return g, m, groupNotFound(id)

@@ -98,9 +98,9 @@ func (s *Store) Group(_ context.Context, id string) (chat.GroupInfo, error) {
 	return g, err
 }
 
-// Place implements chat.Groups.
-func (s *Store) Place(_ context.Context, id, user string) (chat.GroupInfo, chat.Member, error) {
-	if err := s.begin("Place"); err != nil {
+// GroupMembership implements chat.Groups.
+func (s *Store) GroupMembership(_ context.Context, id, user string) (chat.GroupInfo, chat.Member, error) {
+	if err := s.begin("GroupMembership"); err != nil {
 		return chat.GroupInfo{}, chat.Member{}, err
 	}
 	defer s.mu.Unlock()

@@ -53,7 +53,7 @@ func inheritedGroups(t *testing.T, s Everything) {
 	}{
 		"team": {"mia", []string{"mia", "mike"}}, "alone": {"", nil}, "guest": {"mike", []string{"mike"}},
 	} {
-		g, m, err := s.Place(ctx, id, want.owner)
+		g, m, err := s.GroupMembership(ctx, id, want.owner)
 		if err != nil || g.Owner != want.owner || g.Members != len(want.members) || want.owner != "" &&
 			m.Role != chat.RoleOwner {
 			t.Errorf("%s: %+v %+v %v", id, g, m, err)

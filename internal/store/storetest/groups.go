@@ -43,14 +43,14 @@ func groups(t *testing.T, s chat.Store) {
 	_, err = s.Group(ctx, "second")
 	wantError(t, err, 404, "no group second")
 
-	g, m, err := s.Place(ctx, "team", "olga")
+	g, m, err := s.GroupMembership(ctx, "team", "olga")
 	if err != nil || g != want || m.User != "olga" || m.Role != chat.RoleOwner || m.Since != 1000 {
 		t.Errorf("owner's place %+v %+v %v", g, m, err)
 	}
-	if _, m, err = s.Place(ctx, "team", "nobody"); err != nil || m != (chat.Member{}) {
+	if _, m, err = s.GroupMembership(ctx, "team", "nobody"); err != nil || m != (chat.Member{}) {
 		t.Errorf("a stranger's place %+v %v", m, err)
 	}
-	_, _, err = s.Place(ctx, "none", "olga")
+	_, _, err = s.GroupMembership(ctx, "none", "olga")
 	wantError(t, err, 404, "no group none")
 
 	name, muted, limit := "Another", true, 3
