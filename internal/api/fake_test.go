@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ import (
 	"pushd/internal/members"
 	"pushd/internal/metrics"
 	"pushd/internal/push"
+	"pushd/internal/push/pushtest"
 	"pushd/internal/testlog"
 )
 
@@ -36,12 +36,11 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// node is a fake of the push service's ports: alice is online on web and ios, and
-// what it tells of her is fixed.
+// node is the fake of package pushtest, with groups in memory. It remembers the topic
+// "room".
 type node struct {
-	*delivertest.Node
+	*pushtest.Node
 	*push.MemoryGroups
-	online []string // users that AllOnline tells
 }
 
 // newNode has these sessions, or alice's.
@@ -50,17 +49,40 @@ func newNode(sessions ...string) *node {
 		sessions = []string{"alice/web", "alice/ios"}
 	}
 	groups := push.NewMemoryGroups(2, 0)
-	n := &node{Node: delivertest.NewNode(groups, sessions...), MemoryGroups: groups}
-	for _, s := range sessions {
-		user, _, _ := strings.Cut(s, "/")
-		n.online = append(n.online, user)
+	history := func(topic string) int {
+		if topic == "room" {
+			return 100
+		}
+		return 0
 	}
-	n.online = slices.Compact(n.online)
-	return n
+	return &node{
+		Node: pushtest.NewNode(groups, pushtest.NodeOptions{History: history}, sessions...), MemoryGroups: groups,
+	}
 }
 
 func (n *node) ports() push.Ports {
 	return push.Ports{Deliverer: n, Closer: n, Directory: n, Topics: n}
+}
+
+// meet has alice and carol in two topics, two messages in "room", and dave online.
+func (n *node) meet(t *testing.T) {
+	t.Helper()
+	for _, session := range []string{"carol/ios", "dave/web", "dave/ios"} {
+		n.Login(session)
+	}
+	for _, topic := range []string{"room", "a/b"} {
+		for _, session := range []string{"alice/web", "carol/ios"} {
+			if err := n.Subscribe(t.Context(), session, topic); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stamp := codec.Stamp(`{"Module":"push","Action":"Message","Data":{},"Topic":"room","Offset":`)
+	for range 2 {
+		if _, _, err := n.Publish(t.Context(), "room", "", stamp); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // chatPorts are a chat service's, with these sessions online.
@@ -68,39 +90,6 @@ func chatPorts(store chat.Store, sessions ...string) chat.Ports {
 	groups := members.New(chat.NewMemberSource(store), members.Options{})
 	n := delivertest.NewNode(groups, sessions...)
 	return chat.Ports{Store: store, Deliverer: n, Members: groups, Presence: n}
-}
-
-func (n *node) Counts(context.Context) (push.Counts, error) {
-	return push.Counts{
-		Connections: 3, Sessions: 2, Users: 1, Platforms: map[string]int{"web": 1, "ios": 1},
-		Nodes: []push.NodeCounts{{Name: "n1", Connections: 3, Sessions: 2}},
-	}, nil
-}
-
-func (n *node) OnlineUsers(ctx context.Context, _ string, _ int, cursor string) ([]push.OnlineUser, string, error) {
-	if cursor == "bad" {
-		return nil, "", codec.Errorf(codec.CodeMalformed, "the cursor is not one that this server gave")
-	}
-	users, err := n.CheckUsers(ctx, []string{"alice"})
-	return users, "next", err
-}
-
-func (n *node) AllOnline(context.Context, int) ([]string, error) { return n.online, nil }
-
-func (n *node) UserSessions(_ context.Context, user string) ([]push.SessionInfo, error) {
-	if user != "alice" {
-		return nil, nil
-	}
-	return []push.SessionInfo{{Session: "s1", User: user, Platform: "web", Address: "192.0.2.1:5", Node: "n1", Since: 1, LastSeen: 2}}, nil
-}
-
-func (n *node) CheckUsers(_ context.Context, users []string) (on []push.OnlineUser, err error) {
-	for _, u := range users {
-		if p := n.Platforms(u); len(p) > 0 {
-			on = append(on, push.OnlineUser{User: u, Platforms: p})
-		}
-	}
-	return on, nil
 }
 
 // adminKey and the others are the secrets of keys with one scope each.

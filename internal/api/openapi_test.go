@@ -96,6 +96,7 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 	huge := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 1<<20) + `"}}`
 	fat := `{"users":["alice"],"message":{"x":"` + strings.Repeat("x", 65<<10) + `"}}`
 	f := newAdmin(t)
+	f.node.meet(t)
 	someFile := f.files.upload(t, "alice", "a.txt", "some text").ID
 	cases := []described{
 		{
@@ -136,18 +137,18 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "batch of none", method: "POST", path: "/api/batch", key: pushKey, malformed: true, status: 400, says: "items is empty", body: `{"items":[]}`},
 		{name: "batch of too many", method: "POST", path: "/api/batch", key: pushKey, malformed: true, status: 413, says: "1000", body: `{"items":[{"message":{}}` + strings.Repeat(`,{"message":{}}`, 1000) + `]}`},
 
-		{name: "online", method: "GET", path: "/api/online", key: readKey, status: 200, says: `"connections":3`},
+		{name: "online", method: "GET", path: "/api/online", key: readKey, status: 200, says: `{"connections":5,"sessions":5,"users":3,"platforms":{"ios":3,"web":2}`},
 		{name: "online with a parameter", method: "GET", path: "/api/online?x=1", key: readKey, status: 400, says: `unknown parameter \"x\"`},
 		{name: "online with another scope", method: "GET", path: "/api/online", key: pushKey, status: 403},
-		{name: "online users", method: "GET", path: "/api/online/users", key: readKey, status: 200, says: `"next_cursor":"next"`},
-		{name: "online users page", method: "GET", path: "/api/online/users?platform=web&limit=10&cursor=abc", key: readKey, status: 200},
+		{name: "online users", method: "GET", path: "/api/online/users?limit=1", key: readKey, status: 200, says: `"next_cursor":"616c696365"`},
+		{name: "online users page", method: "GET", path: "/api/online/users?platform=ios&limit=10&cursor=616c696365", key: readKey, status: 200, says: `{"users":[{"user":"carol","platforms":["ios"]},{"user":"dave","platforms":["web","ios"]}]}`},
 		{name: "online users limit", method: "GET", path: "/api/online/users?limit=-99999", key: readKey, status: 200},
 		{name: "online users bad limit", method: "GET", path: "/api/online/users?limit=ten", key: readKey, malformed: true, status: 400, says: "limit"},
 		{name: "online users bad cursor", method: "GET", path: "/api/online/users?cursor=bad", key: readKey, status: 400, says: "cursor"},
 		{name: "online users bad platform", method: "GET", path: "/api/online/users?platform=toaster", key: readKey, status: 400, says: "platform"},
 		{name: "online users typo", method: "GET", path: "/api/online/users?limt=1", key: readKey, status: 400, says: `did you mean \"limit\"`},
 		{name: "online users twice", method: "GET", path: "/api/online/users?cursor=1&cursor=2", key: readKey, status: 400, says: "twice"},
-		{name: "online user", method: "GET", path: "/api/online/users/alice", key: readKey, status: 200, says: `"session":"s1"`},
+		{name: "online user", method: "GET", path: "/api/online/users/alice", key: readKey, status: 200, says: `"session":"alice/web"`},
 		{name: "online user, away", method: "GET", path: "/api/online/users/bob", key: readKey, status: 404, says: "bob is not online"},
 		{name: "online user, escaped", method: "GET", path: "/api/online/users/a%2Fb", key: readKey, status: 404, says: "a/b is not online"},
 		{name: "online user, bad", method: "GET", path: "/api/online/users/a%20b", key: readKey, status: 400, says: "user id"},
@@ -155,12 +156,12 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "check none", method: "POST", path: "/api/online/check", key: readKey, malformed: true, status: 400, body: `{"users":[]}`},
 		{name: "check too many", method: "POST", path: "/api/online/check", key: readKey, malformed: true, status: 413, body: `{"users":["a"` + strings.Repeat(`,"a"`, 10_000) + `]}`},
 
-		{name: "kick", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":1}`, body: `{"user":"alice","platform":1,"reason":"bye"}`},
-		{name: "kick a session", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":1}`, body: `{"session":"alice/ios"}`},
+		{name: "kick", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":1}`, body: `{"user":"dave","platform":1,"reason":"bye"}`},
+		{name: "kick a session", method: "POST", path: "/api/kick", key: adminKey, status: 200, says: `{"closed":1}`, body: `{"session":"dave/ios"}`},
 		{name: "kick nobody", method: "POST", path: "/api/kick", key: adminKey, status: 400, says: "nobody", body: `{}`},
 		{name: "kick with another scope", method: "POST", path: "/api/kick", key: pushKey, status: 403, body: `{"user":"alice"}`},
 
-		{name: "group from online", method: "POST", path: "/api/groups/from-online", key: adminKey, status: 200, says: `{"group":"launch","size":1}`, body: `{"group":"launch"}`},
+		{name: "group from online", method: "POST", path: "/api/groups/from-online", key: adminKey, status: 200, says: `{"group":"launch","size":2}`, body: `{"group":"launch"}`},
 		{name: "group put", method: "PUT", path: "/api/groups/team", key: adminKey, status: 200, says: `{"group":"team","size":2}`, body: `{"users":["bob","alice","bob"]}`},
 		{name: "group put too many", method: "PUT", path: "/api/groups/one-too-many", key: adminKey, status: 429, body: `{"users":[]}`},
 		{name: "group put bad", method: "PUT", path: "/api/groups/$x", key: adminKey, status: 400, says: "$", body: `{"users":[]}`},
@@ -193,17 +194,17 @@ func TestRequestsAndRepliesAreAsDescribed(t *testing.T) {
 		{name: "recall again", method: "DELETE", path: "/api/messages/{sent}", key: adminKey, status: 409, says: "recalled"},
 		{name: "recall nothing", method: "DELETE", path: "/api/messages/none", key: adminKey, status: 404, says: "no such message"},
 		{name: "recall with another scope", method: "DELETE", path: "/api/messages/none", key: pushKey, status: 403, says: "admin"},
-		{name: "topics", method: "GET", path: "/api/topics?limit=7", key: readKey, status: 200, says: `{"topics":[{"topic":"room","subscribers":7}]}`},
+		{name: "topics", method: "GET", path: "/api/topics?limit=1", key: readKey, status: 200, says: `{"topics":[{"topic":"a/b","subscribers":2}],"next_cursor":"a/b"}`},
 		{name: "topics bad limit", method: "GET", path: "/api/topics?limit=x", key: readKey, malformed: true, status: 400, says: "limit must be an integer"},
 		{name: "topics bad cursor", method: "GET", path: "/api/topics?cursor=$x", key: readKey, status: 400, says: "cursor"},
 		{name: "topics with another scope", method: "GET", path: "/api/topics", key: pushKey, status: 403},
-		{name: "topic", method: "GET", path: "/api/topics/room", key: readKey, status: 200, says: `{"topic":"room","subscribers":0,"offset":2,"epoch":"e1","first":1}`},
+		{name: "topic", method: "GET", path: "/api/topics/room", key: readKey, status: 200, says: `{"topic":"room","subscribers":2,"offset":2,"epoch":"e1","first":1}`},
 		{name: "topic, nobody", method: "GET", path: "/api/topics/none", key: readKey, status: 404, says: "nobody is in topic none"},
 		{name: "topic, the server's own", method: "GET", path: "/api/topics/$presence", key: readKey, status: 400, says: "$"},
 		{name: "topic users", method: "GET", path: "/api/topics/a%2Fb/users?limit=1", key: readKey, status: 200, says: `"next_cursor":"alice"`},
-		{name: "topic users, next page", method: "GET", path: "/api/topics/room/users?cursor=alice", key: adminKey, status: 200, says: `"users":[{"user":"bob"`},
+		{name: "topic users, next page", method: "GET", path: "/api/topics/room/users?cursor=alice", key: adminKey, status: 200, says: `"users":[{"user":"carol"`},
 		{name: "topic users bad cursor", method: "GET", path: "/api/topics/room/users?cursor=a%20b", key: readKey, status: 400, says: "cursor"},
-		{name: "topic history", method: "GET", path: "/api/topics/room/history?after=1&limit=5", key: readKey, status: 200, says: `"messages":[{"Module":"push","Action":"Message","Data":{}}],"more":false`},
+		{name: "topic history", method: "GET", path: "/api/topics/room/history?after=1&limit=5", key: readKey, status: 200, says: `"messages":[{"Module":"push","Action":"Message","Data":{},"Topic":"room","Offset":2,"Epoch":"e1"}],"more":false`},
 		{name: "topic history, none", method: "GET", path: "/api/topics/news/history", key: readKey, status: 404, says: "topics.history"},
 		{name: "topic history bad offset", method: "GET", path: "/api/topics/room/history?after=-1", key: readKey, malformed: true, status: 400, says: "after must be a number that is not negative"},
 		{name: "push to a topic with a history", method: "POST", path: "/api/push", key: pushKey, status: 200, says: `"topics":[{"topic":"room","offset":3,"epoch":"e1"}]`, body: `{"topics":["room"],"message":{}}`},

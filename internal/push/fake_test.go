@@ -2,8 +2,8 @@ package push_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -15,27 +15,38 @@ import (
 	"pushd/internal/codec"
 	"pushd/internal/delivery/delivertest"
 	"pushd/internal/push"
+	"pushd/internal/push/pushtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// node is a fake of all ports: the fake of package delivertest, with a directory
-// and topics that remember. A user of many platforms has as many sessions.
+// node is the fake of package pushtest, which has all that the service asks for. It
+// remembers 1,000 messages of topics that begin with "r"; and a test can have it fail,
+// or tell of more than a test can make.
 type node struct {
-	*delivertest.Node
+	*pushtest.Node
 	groups      *push.MemoryGroups
 	idempotency push.Idempotency // the default if nil
 
 	mu       sync.Mutex
 	dropped  map[string]int
-	history  map[string][]codec.Frame
 	moves    []push.TopicChange
-	sessions int // that Counts tells; 1 if 0
+	sessions int // that Counts tells, unless 0
 }
 
 func newNode() *node {
 	groups := push.NewMemoryGroups(0, 0)
-	return &node{Node: delivertest.NewNode(groups, "watcher/web", "other/web"), groups: groups, dropped: map[string]int{}}
+	n := pushtest.NewNode(groups, pushtest.NodeOptions{
+		History: func(topic string) int {
+			if strings.HasPrefix(topic, "r") {
+				return 1000
+			}
+			return 0
+		},
+		Roster:    func(topic string) bool { return topic == "room" },
+		MaxTopics: 100,
+	}, "watcher/web", "other/web")
+	return &node{Node: n, groups: groups, dropped: map[string]int{}}
 }
 
 func (n *node) ports() push.Ports {
@@ -65,56 +76,23 @@ func (n *node) move(s *push.Service, user string, p account.Platform, online boo
 	s.Presence(user, p, online)
 }
 
-func (n *node) Counts(context.Context) (push.Counts, error) {
-	return push.Counts{Connections: 2, Sessions: max(n.sessions, 1), Users: 1}, nil
+// full is somebody whose session can be in no more topics.
+func (n *node) full(t *testing.T) account.Identity {
+	t.Helper()
+	id := account.Identity{User: "full", Session: "full/web", Platform: 1}
+	for i := range 100 {
+		n.enter(t, fmt.Sprint("topic", i), id.Session)
+	}
+	return id
 }
 
-func (n *node) OnlineUsers(_ context.Context, platform string, limit int, cursor string) ([]push.OnlineUser, string, error) {
-	if cursor == "bad" {
-		return nil, "", codec.Errorf(codec.CodeMalformed, "bad cursor")
+// enter has sessions log in and subscribe.
+func (n *node) enter(t *testing.T, topic string, sessions ...string) {
+	t.Helper()
+	for _, s := range sessions {
+		n.Login(s)
+		check(t, n.Subscribe(t.Context(), s, topic))
 	}
-	return []push.OnlineUser{{User: platform, Platforms: make([]string, limit)}}, cursor, nil
-}
-
-func (n *node) UserSessions(_ context.Context, user string) ([]push.SessionInfo, error) {
-	if user == "broken" {
-		return nil, errors.New("boom")
-	}
-	var all []push.SessionInfo
-	for _, p := range n.Platforms(user) {
-		all = append(all, push.SessionInfo{User: user, Platform: p})
-	}
-	return all, nil
-}
-
-func (n *node) CheckUsers(_ context.Context, users []string) (on []push.OnlineUser, err error) {
-	for _, u := range users {
-		if p := n.Platforms(u); len(p) > 0 {
-			on = append(on, push.OnlineUser{User: u, Platforms: p})
-		}
-	}
-	return on, nil
-}
-
-func (n *node) AllOnline(_ context.Context, most int) ([]string, error) {
-	if n.sessions > most {
-		return nil, codec.Errorf(codec.CodeTooMany, "too many users are online")
-	}
-	var online []string
-	for _, u := range []string{"alice", "bob", "carol"} {
-		if len(n.Platforms(u)) > 0 {
-			online = append(online, u)
-		}
-	}
-	return online, nil
-}
-
-// Subscribe adds a session to a topic, unless it is the one that is in enough.
-func (n *node) Subscribe(ctx context.Context, session, topic string) error {
-	if session == "full" {
-		return codec.Errorf(codec.CodeTooMany, "too many topics")
-	}
-	return n.Node.Subscribe(ctx, session, topic)
 }
 
 // kicks are the calls of Close, as "user|platform|session|text".

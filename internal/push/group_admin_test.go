@@ -21,6 +21,7 @@ func TestGroups(t *testing.T) {
 	if got := ok(g.GroupUsers(ctx, admin, "team"))(t); !slices.Equal(got, []string{"alice", "bob"}) {
 		t.Errorf("members %q", got)
 	}
+	n.Logout(n.Sessions()...)
 	n.set("carol", "web")
 	if size := ok(g.AddOnline(ctx, admin, "now"))(t); size != 1 {
 		t.Errorf("size %d", size)

@@ -15,23 +15,34 @@ import (
 )
 
 func TestOnlineHasNoNulls(t *testing.T) {
-	s := service(t, newNode(), push.Options{})
+	n := newNode()
+	n.Logout(n.Sessions()...)
+	s := service(t, n, push.Options{})
 	b := ok(json.Marshal(ok(s.Online(t.Context(), reader, push.OnlineRequest{}))(t)))(t)
-	if string(b) != `{"connections":2,"sessions":1,"users":1,"platforms":{},"nodes":[]}` {
+	if string(b) != `{"connections":0,"sessions":0,"users":0,"platforms":{},"nodes":[]}` {
 		t.Errorf("reply %s", b)
 	}
 }
 
 func TestOnlineUsersClampsTheLimit(t *testing.T) {
-	s := service(t, newNode(), push.Options{})
+	n := newNode()
+	for i := range 1100 {
+		n.Login(fmt.Sprintf("u%04d/ios", i))
+	}
+	s := service(t, n, push.Options{})
+	page := func(limit int, cursor string) push.OnlineUsersReply {
+		t.Helper()
+		return ok(s.OnlineUsers(t.Context(), reader, push.OnlineUsersRequest{Limit: limit, Platform: "3", Cursor: cursor}))(t)
+	}
 	for _, c := range []struct{ limit, want int }{{0, 100}, {-5, 1}, {1, 1}, {1000, 1000}, {1 << 40, 1000}} {
-		rep := ok(s.OnlineUsers(t.Context(), reader, push.OnlineUsersRequest{Limit: c.limit, Platform: "3", Cursor: "next"}))(t)
-		if got := len(rep.Users[0].Platforms); got != c.want {
-			t.Errorf("limit %d is taken as %d, want %d", c.limit, got, c.want)
+		rep := page(c.limit, "")
+		if got := len(rep.Users); got != c.want || rep.NextCursor == "" {
+			t.Errorf("limit %d: %d users and cursor %q, want %d and more to come", c.limit, got, rep.NextCursor, c.want)
 		}
-		if rep.Users[0].User != "ios" || rep.NextCursor != "next" {
-			t.Errorf("platform %q and cursor %q reached the directory", rep.Users[0].User, rep.NextCursor)
-		}
+	}
+	last := page(1000, page(1000, "").NextCursor)
+	if len(last.Users) != 100 || last.Users[0].User != "u1000" || last.NextCursor != "" {
+		t.Errorf("the last page has %d users and cursor %q", len(last.Users), last.NextCursor)
 	}
 	_, err := s.OnlineUsers(t.Context(), reader, push.OnlineUsersRequest{Cursor: "bad"})
 	wantCode(t, err, 400, "cursor")

@@ -87,7 +87,8 @@ type Rosters interface {
 	// TopicChanges is who came and went since it was asked last, where the node
 	// is configured to know; of large topics less often. It answers from memory.
 	TopicChanges() []TopicChange
-	// ListTopics is a page of the topics that have subscribers; next is "" at the end.
+	// ListTopics is a page of the topics that have subscribers, without the server's
+	// own, which begin with $; next is "" at the end.
 	ListTopics(ctx context.Context, limit int, cursor string) (topics []TopicCount, next string, err error)
 	// TopicUsers is who is in a topic, ascending by name. It asks the event loops,
 	// and must not be called on one.

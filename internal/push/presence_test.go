@@ -185,7 +185,8 @@ func TestPresenceSubscribe(t *testing.T) {
 }
 
 func TestPresenceRefuses(t *testing.T) {
-	s := service(t, newNode(), push.Options{})
+	n := newNode()
+	s := service(t, n, push.Options{})
 	all := service(t, newNode(), push.Options{PresenceAll: true})
 	many := make([]string, 1001)
 	for i := range many {
@@ -206,7 +207,7 @@ func TestPresenceRefuses(t *testing.T) {
 	wantCode(t, watch(s, alice, push.WatchRequest{Users: many[:101]}), 413, "at most 100")
 	wantCode(t, watch(s, alice, push.WatchRequest{Users: []string{""}}), 400, "")
 	wantCode(t, watch(s, admin, push.WatchRequest{Users: []string{"bob"}}), 403, "session")
-	wantCode(t, watch(s, account.Identity{User: "x", Session: "full"}, push.WatchRequest{Users: []string{"bob"}}), 429, "too many topics")
+	wantCode(t, watch(s, n.full(t), push.WatchRequest{Users: []string{"bob"}}), 429, "too many topics")
 	wantCode(t, online(alice), 400, "users is empty")
 	wantCode(t, online(alice, many...), 413, "at most 1000")
 	wantCode(t, online(admin, "bob"), 403, "session")

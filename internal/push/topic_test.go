@@ -36,7 +36,8 @@ func TestTopicSubscribe(t *testing.T) {
 }
 
 func TestTopicRefuses(t *testing.T) {
-	s := service(t, newNode(), push.Options{ClientPublish: []string{"room."}, MaxMessage: 10})
+	n := newNode()
+	s := service(t, n, push.Options{ClientPublish: []string{"room."}, MaxMessage: 10})
 	subscribe := func(id account.Identity, topic string) error {
 		_, err := s.Subscribe(t.Context(), id, push.SubscribeRequest{Topic: topic})
 		return err
@@ -49,11 +50,10 @@ func TestTopicRefuses(t *testing.T) {
 		_, err := s.Publish(t.Context(), id, push.PublishRequest{Topic: topic, Data: message(data)})
 		return err
 	}
-	full := account.Identity{User: "x", Session: "full"}
 	wantCode(t, subscribe(alice, ""), 400, "1 to 128")
 	wantCode(t, subscribe(alice, "$presence"), 400, "$")
 	wantCode(t, subscribe(admin, "news"), 403, "session")
-	wantCode(t, subscribe(full, "news"), 429, "too many topics")
+	wantCode(t, subscribe(n.full(t), "news"), 429, "too many topics")
 	wantCode(t, unsubscribe(alice, "$presence"), 400, "$")
 	wantCode(t, unsubscribe(admin, "news"), 403, "session")
 	wantCode(t, publish(alice, "news", `{}`), 403, "may not publish")

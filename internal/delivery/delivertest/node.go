@@ -143,10 +143,13 @@ func (n *Node) Subscribe(_ context.Context, session, topic string) error {
 	return nil
 }
 
-// Unsubscribe takes a session out of a topic.
+// Unsubscribe takes a session out of a topic; 404 when it isn't there.
 func (n *Node) Unsubscribe(_ context.Context, session, topic string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if !n.hasLocked(session) {
+		return codec.Errorf(codec.CodeNotFound, "no session %s", session)
+	}
 	n.topics[topic] = slices.DeleteFunc(n.topics[topic], func(s string) bool { return s == session })
 	return nil
 }
@@ -169,6 +172,13 @@ func (n *Node) Subscribers(_ context.Context, topic string) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.topics[topic]), nil
+}
+
+// Sessions are all that there are, the most recently active one last.
+func (n *Node) Sessions() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sessionsLocked()
 }
 
 // Take returns what a session got since the last time.

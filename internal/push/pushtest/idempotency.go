@@ -1,5 +1,3 @@
-// Package pushtest holds the contract of package push's Idempotency as tests. Tests of
-// each implementation call it; no product code does.
 package pushtest
 
 import (
