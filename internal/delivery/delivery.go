@@ -57,10 +57,10 @@ type Receipt struct {
 
 // Deliverer queues one prebuilt frame for every session that a target matches.
 // It never blocks on a client; it may wait for a group's members to be loaded, and
-// for other nodes, until ctx is done. Errors are *codec.Error: 400 for a target
-// that can't be read (unknown platform, bad session id), 503 (temporary) when
-// members can't be loaded, or when an event loop can't take more: the receipt then
-// tells what the others took.
+// for other nodes, until ctx is done, whose error it then returns. Other errors are
+// *codec.Error: 400 for a target that can't be read (unknown platform, bad session
+// id, one device of several users), 503 (temporary) when members can't be loaded, or
+// when an event loop can't take more: the receipt then tells what the others took.
 type Deliverer interface {
 	Deliver(ctx context.Context, to Target, frame codec.Frame) (Receipt, error)
 }

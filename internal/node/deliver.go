@@ -83,8 +83,8 @@ func (n *Node) membersOf(ctx context.Context, groups []string) ([]string, error)
 // deliverToOne reaches the session from which something was heard last. Only a
 // session's loop knows when that was.
 func (n *Node) deliverToOne(ctx context.Context, t hub.Target, frame codec.Frame) (delivery.Receipt, error) {
-	if len(t.Users) != 1 {
-		return delivery.Receipt{}, errors.New("node: one device is that of one user")
+	if len(t.Users) != 1 || t.Members != nil || t.Everyone || len(t.Topics)+len(t.Sessions) > 0 {
+		return delivery.Receipt{}, codec.Errorf(codec.CodeMalformed, "one device is that of one user: name one, and nothing else")
 	}
 	var entries []hub.Entry
 	for _, e := range n.hub.UserSessions(nil, t.Users[0]) {

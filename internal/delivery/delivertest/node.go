@@ -306,6 +306,9 @@ type match struct {
 
 func (n *Node) match(to delivery.Target, members []string) (match, error) {
 	m := match{node: n, to: to, members: members}
+	if to.OneDevice && (len(to.Users) != 1 || to.Everyone || len(to.Groups)+len(to.Topics)+len(to.Sessions) > 0) {
+		return m, codec.Errorf(codec.CodeMalformed, "one device is that of one user")
+	}
 	for _, name := range to.Platforms {
 		p, err := n.platforms.Parse(name)
 		if err != nil {

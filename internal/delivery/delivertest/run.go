@@ -242,6 +242,8 @@ func testMalformed(t *testing.T, create Make) {
 		"session":        {Sessions: []string{"not-an-id"}},
 		"except":         {Users: []string{"ann"}, Except: "not-an-id"},
 		"everyone's too": {Everyone: true, Platforms: []string{"toaster"}},
+		"two devices":    {Users: []string{"ann", "bob"}, OneDevice: true},
+		"a device, more": {Users: []string{"ann"}, Groups: []string{"staff"}, OneDevice: true},
 	} {
 		_, err := f.Deliver(t.Context(), to, frame("x"))
 		wantCode(t, name, err, codec.CodeMalformed)
