@@ -18,7 +18,8 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pushbench",
 		Short: "Load client for pushd and servers like it",
-		Long:  "Load client for pushd and servers like it.\n\nExit status: 0 all as it should be, 1 the run could not be made, 2 something was lost, duplicated or refused.",
+		Long: "Load client for pushd and servers like it.\n\n" +
+			"Exit status: 0 all as it should be, 1 the run could not be made, 2 something was lost, duplicated or refused.",
 
 		SilenceUsage: true, SilenceErrors: true,
 	}

@@ -27,7 +27,8 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "million",
 		Short: "What very many connections cost",
-		Long:  "What very many connections cost. Run it at the top of the source tree.\n\nExit status: 0 nothing was lost, 1 the trial could not be made, 2 something was lost.",
+		Long: "What very many connections cost. Run it at the top of the source tree.\n\n" +
+			"Exit status: 0 nothing was lost, 1 the trial could not be made, 2 something was lost.",
 
 		SilenceUsage: true, SilenceErrors: true,
 	}

@@ -56,7 +56,8 @@ func runIn(t *testing.T, dir string, env []string, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, slices.Concat([]string{"PATH=/usr/bin:/bin"}, testbuild.Environment(), env), &stdout, &stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+	cmd.Env = slices.Concat([]string{"PATH=/usr/bin:/bin"}, testbuild.Environment(), env)
 	err := cmd.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 // FriendAskRequest asks a user to be friends.
 type FriendAskRequest struct {
-	As   string `json:"as,omitempty" jsonschema:"-"` // the user for whom a backend does it; as in the others
+	As   string `json:"as,omitempty" jsonschema:"-"` // the user that a backend does it for; as in the others
 	User string `json:"user"`
 	Text string `json:"text,omitempty"`
 }

@@ -33,7 +33,7 @@ type GroupRemoveReply struct {
 // GroupRemarkRequest gives the caller a name of their own in the group, "" for none.
 type GroupRemarkRequest struct {
 	Group  string `json:"group"`
-	As     string `json:"as,omitempty" jsonschema:"-"` // the user for whom a backend does it
+	As     string `json:"as,omitempty" jsonschema:"-"` // the user that a backend does it for
 	Remark string `json:"remark"`
 }
 

@@ -12,7 +12,7 @@ import (
 // PushInfo describes one kind of push for whoever lists them.
 type PushInfo struct {
 	Module, Action string
-	Doc            string       // one line of Markdown: what it tells, and whom
+	Doc            string       // one line of Markdown: what it says, and who gets it
 	Data           reflect.Type // json.RawMessage is an object that is relayed as it came
 	Remembered     bool         // topics with a history keep it: Topic, Offset and Epoch may stand beside Data
 }

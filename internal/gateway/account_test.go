@@ -12,7 +12,7 @@ import (
 	"pushd/internal/store/storetest"
 )
 
-// logins lets in whom the accounts let in.
+// logins lets in the users that the accounts let in.
 type logins struct{ *account.Service }
 
 func (l logins) Entering(ctx context.Context, id account.Identity) (int, error) {

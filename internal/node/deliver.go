@@ -27,7 +27,7 @@ func (n *Node) Deliver(ctx context.Context, to delivery.Target, frame codec.Fram
 	return delivery.Receipt{Sessions: r.Sessions, Users: r.Users, Offline: r.Offline}, n.busy(err)
 }
 
-// target is whom the hub is to reach: names become bits and ids, and groups their
+// target is what the hub is to reach: names become bits and ids, and groups their
 // members. What is read here is used in the same step, so a group that is forgotten
 // meanwhile is reached all the same.
 func (n *Node) target(ctx context.Context, to delivery.Target) (t hub.Target, err error) {

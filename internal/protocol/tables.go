@@ -74,7 +74,7 @@ func (t tables) table(words []string, objects string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		head("push", "what it tells, and whom", "`Data`")
+		head("push", "what it says, and who gets it", "`Data`")
 		for _, p := range pushes {
 			row("`"+p.Action+"`", p.Doc, t.data(p.Data, objects))
 		}

@@ -105,7 +105,8 @@ func (t *trial) pushes(ctx context.Context) error {
 		i := rand.IntN(len(t.clients))
 		c, s := t.clients[i], t.servers[i/t.cfg.Clients]
 		number := rand.IntN(c.count)
-		message := fmt.Appendf(nil, `{"%s":%d,"%s":%d,"%s":%d}`, clients.RunKey, t.run, clients.SingleKey, number, clients.SentKey, time.Now().UnixNano())
+		message := fmt.Appendf(nil, `{"%s":%d,"%s":%d,"%s":%d}`,
+			clients.RunKey, t.run, clients.SingleKey, number, clients.SentKey, time.Now().UnixNano())
 		sessions, err := s.Admin.PushOne(ctx, admin.Push{User: clients.User(c.name, number), Message: message})
 		if err != nil {
 			return fmt.Errorf("push to one user: %w", err)
@@ -171,7 +172,8 @@ func (t *trial) broadcast(ctx context.Context, round int) error {
 	b.PerSecond = float64(b.Received) / b.Last
 	t.result.Broadcasts = append(t.result.Broadcasts, b)
 	t.result.Problems.Add(t.result.Connections.Ready-b.Received, "deliveries of broadcast %d missing", round+1)
-	t.result.Problems.Add(distance(t.result.Connections.Ready, b.Sessions), "sessions in the answer to broadcast %d, more or less than there are", round+1)
+	t.result.Problems.Add(distance(t.result.Connections.Ready, b.Sessions),
+		"sessions in the answer to broadcast %d, more or less than there are", round+1)
 	return err
 }
 
