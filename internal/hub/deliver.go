@@ -89,12 +89,12 @@ func (h *Hub) Deliver(to Target, frame []byte) (Receipt, error) {
 func (h *Hub) everyone(f Filter, order uint64, frame []byte) (rec Receipt, err error) {
 	except := -1 // the loop of the session left out
 	if f.Except != 0 {
-		if e, ok := h.Lookup(f.Except); ok && f.admits(e.Platform) {
+		if e, ok := h.Lookup(f.Except); ok && f.Admits(e.Platform) {
 			except = int(e.Loop)
 		}
 	}
 	for i, l := range h.loops {
-		n := l.count(f.Platforms)
+		n := l.count(f)
 		if n == 0 {
 			continue
 		}
@@ -114,10 +114,10 @@ func (h *Hub) everyone(f Filter, order uint64, frame []byte) (rec Receipt, err e
 	return rec, err
 }
 
-// count is the number of the loop's sessions on the platforms of the mask.
-func (l *loop) count(mask uint64) (n int) {
+// count is the number of the loop's sessions on the platforms that the filter admits.
+func (l *loop) count(f Filter) (n int) {
 	for p := range l.platforms {
-		if mask == 0 || mask>>p&1 == 1 {
+		if f.Admits(uint8(p)) {
 			n += int(l.platforms[p].Load())
 		}
 	}
@@ -213,7 +213,7 @@ func (h *Hub) named(to Target, lists [][]ref) (rec Receipt) {
 	var more []string // users met by session id only
 	for _, id := range unique(to.Sessions) {
 		e, ok := h.Lookup(id)
-		if !ok || id == to.Filter.Except || !to.Filter.admits(e.Platform) ||
+		if !ok || id == to.Filter.Except || !to.Filter.Admits(e.Platform) ||
 			!has(to.Without, e.User) && (has(users, e.User) || has(to.Members, e.User)) {
 			continue
 		}

@@ -75,10 +75,11 @@ type Filter struct {
 	Except    uint64 // a session id that does not receive it; 0 is none
 }
 
-func (f Filter) admits(platform uint8) bool {
+// Admits reports whether sessions on a platform are among the receivers.
+func (f Filter) Admits(platform uint8) bool {
 	return f.Platforms == 0 || f.Platforms>>platform&1 == 1
 }
 
 func (f Filter) match(s *Session) bool {
-	return s.ID != f.Except && f.admits(s.Platform)
+	return s.ID != f.Except && f.Admits(s.Platform)
 }

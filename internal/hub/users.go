@@ -139,7 +139,7 @@ func (h *Hub) collect(user string, f Filter, lists [][]ref) (n int, here bool) {
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	for e := shard.chains.get(key); e != nil; e = e.next {
-		if e.User != user || !f.admits(e.Platform) {
+		if e.User != user || !f.Admits(e.Platform) {
 			continue
 		}
 		here = true

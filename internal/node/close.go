@@ -87,9 +87,10 @@ func (n *Node) entries(of delivery.Sessions) ([]hub.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	filter := hub.Filter{Platforms: mask}
 	var entries []hub.Entry
 	for _, e := range n.hub.UserSessions(nil, of.User) {
-		if mask == 0 || mask>>e.Platform&1 == 1 {
+		if filter.Admits(e.Platform) {
 			entries = append(entries, e)
 		}
 	}

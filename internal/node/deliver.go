@@ -86,9 +86,17 @@ func (n *Node) deliverToOne(ctx context.Context, t hub.Target, frame codec.Frame
 	if len(t.Users) != 1 || t.Members != nil || t.Everyone || len(t.Topics)+len(t.Sessions) > 0 {
 		return delivery.Receipt{}, codec.Errorf(codec.CodeMalformed, "one device is that of one user: name one, and nothing else")
 	}
+	if slices.Contains(t.Without, t.Users[0]) {
+		return delivery.Receipt{}, nil
+	}
 	var entries []hub.Entry
+	exceptHere := false
 	for _, e := range n.hub.UserSessions(nil, t.Users[0]) {
-		if e.ID != t.Filter.Except && (t.Filter.Platforms == 0 || t.Filter.Platforms>>e.Platform&1 == 1) {
+		switch {
+		case !t.Filter.Admits(e.Platform):
+		case e.ID == t.Filter.Except:
+			exceptHere = true
+		default:
 			entries = append(entries, e)
 		}
 	}
@@ -114,6 +122,9 @@ func (n *Node) deliverToOne(ctx context.Context, t hub.Target, frame codec.Frame
 		if r.Sessions > 0 { // it has not gone meanwhile
 			return delivery.Receipt{Sessions: 1, Users: 1, Session: hub.FormatID(s.id)}, nil
 		}
+	}
+	if exceptHere {
+		return delivery.Receipt{}, nil
 	}
 	return delivery.Receipt{Offline: t.Users}, nil
 }

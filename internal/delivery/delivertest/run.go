@@ -266,9 +266,22 @@ func testOneDevice(t *testing.T, create Make) {
 		want(t, name, c[name], text)
 	}
 	want(t, "ann.ios", c["ann.ios"])
-	if r := send(t, f, delivery.Target{Users: []string{"zoe"}, OneDevice: true}, "x"); r.Session != "" || r.Sessions != 0 || !slices.Equal(r.Offline, []string{"zoe"}) {
-		t.Errorf("nobody's device: %+v", r)
+	for name, tc := range map[string]struct {
+		to      delivery.Target
+		offline []string
+	}{
+		"nobody's device":         {delivery.Target{Users: []string{"zoe"}}, []string{"zoe"}},
+		"no device on a platform": {delivery.Target{Users: []string{"bob"}, Platforms: []string{"ios"}}, []string{"bob"}},
+		"no device but the one":   {delivery.Target{Users: []string{"bob"}, Except: c["bob"].Session()}, nil},
+		"a user who gets nothing": {delivery.Target{Users: []string{"bob"}, Without: []string{"bob"}}, nil},
+		"and is away":             {delivery.Target{Users: []string{"zoe"}, Without: []string{"zoe"}}, nil},
+	} {
+		tc.to.OneDevice = true
+		if r := send(t, f, tc.to, "x"); r.Session != "" || r.Sessions != 0 || r.Users != 0 || !slices.Equal(r.Offline, tc.offline) {
+			t.Errorf("%s: %+v, want offline %v", name, r, tc.offline)
+		}
 	}
+	want(t, "bob", c["bob"])
 }
 
 // ways are all the ways to deliver to ann that keep the order of a conversation.
