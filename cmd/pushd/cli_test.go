@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -112,6 +115,7 @@ func TestCommandLine(t *testing.T) {
 		{"files' key in no file", nil, "config check --files.key @nosuch", 2, nil, []string{"files.key", "nosuch"}},
 		{"neither matters without a database", nil, "config check --store none --accounts.key @nosuch --files.key @nosuch", 0, nil, nil},
 		{"file that is no key set", nil, "config check --auth.jwt.jwks good.yaml", 2, nil, []string{"auth.jwt.jwks", "good.yaml"}},
+		{"key set of another algorithm is not either", nil, "config check --auth.jwt.jwks http://127.0.0.1:1/keys --auth.jwt.algorithm RS256", 0, nil, nil},
 		{"key set behind an address is not fetched", nil, "config check --auth.jwt.jwks http://127.0.0.1:1/keys", 0, []string{"http://127.0.0.1:1/keys"}, nil},
 		{
 			"check shows sources",
@@ -190,6 +194,36 @@ func TestKeysCommand(t *testing.T) {
 			}
 			if after, _ := os.ReadFile(filepath.Join(dir, out+".pem")); !bytes.Equal(before, after) {
 				t.Error("an existing key was replaced")
+			}
+		})
+	}
+}
+
+// TestConfigCheckIsSilent: the backend that a configuration names hears nothing from
+// a check of it, or it would believe that the running server of that name has stopped.
+func TestConfigCheckIsSilent(t *testing.T) {
+	var heard atomic.Int64
+	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard.Add(1) }))
+	defer backend.Close()
+	r := runIn(t, t.TempDir(), nil, "config", "check", "--hooks.url", backend.URL+"/hooks",
+		"--offline.gateway", backend.URL+"/push")
+	if r.code != 0 || heard.Load() > 0 {
+		t.Errorf("exit status %d, %d requests: %s", r.code, heard.Load(), r.stderr)
+	}
+}
+
+// TestConfigCheckReadsGeneratedKeys: keys that an earlier start generated are held to
+// what serve asks of them.
+func TestConfigCheckReadsGeneratedKeys(t *testing.T) {
+	for _, file := range []string{"accounts.key", "files.key", "jwt.key"} {
+		t.Run(file, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, file), []byte("short"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := runIn(t, dir, nil, "config", "check", "--data-dir", ".")
+			if r.code != 2 || !strings.Contains(r.stderr, strings.TrimSuffix(file, ".key")) {
+				t.Errorf("exit status %d: %s", r.code, r.stderr)
 			}
 		})
 	}

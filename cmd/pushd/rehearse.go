@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"pushd/internal/account"
 	"pushd/internal/config"
 )
 
@@ -43,6 +44,9 @@ func rehearse(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	if strings.Contains(cfg.Auth.JWT.JWKS, "://") {
 		trial.Auth.JWT.JWKS = ""
+		if trial.Auth.JWT.Key == "" { // the one that is generated for the trial is of this algorithm
+			trial.Auth.JWT.Algorithm = "HS256"
+		}
 	}
 	s, err := newServer(ctx, &trial, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -76,7 +80,11 @@ func checkOwnKeys(cfg *config.Config) error {
 	if address, err := cfg.Database(); err != nil || address == "" {
 		return err
 	}
-	if _, _, err := cfg.AccountsKey(false); err != nil {
+	key, _, err := cfg.AccountsKey(false)
+	if err == nil && key != "" { // "" is one that serve will make
+		_, err = account.NewGuard(key, nil, nil)
+	}
+	if err != nil {
 		return fmt.Errorf("accounts.key: %w", err)
 	}
 	if bucket, err := cfg.Bucket(); err != nil || bucket == "" {

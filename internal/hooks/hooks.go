@@ -88,7 +88,8 @@ type Hooks struct {
 	queue     *webhook.Queue[json.RawMessage]
 	chosen    map[string]bool // types of events
 
-	lost atomic.Int64 // events that were given up and not told of yet
+	started atomic.Bool  // the server was ready once, so the backend hears that it stops
+	lost    atomic.Int64 // events that were given up and not told of yet
 }
 
 // Hooks is what chat asks.
@@ -135,10 +136,10 @@ func New(
 	return h, nil
 }
 
-// Shutdown tells that the server stops, gives what waits a last try and ends the
+// Shutdown tells that the server stops, if it ever started, gives what waits a last try and ends the
 // connections.
 func (h *Hooks) Shutdown(ctx context.Context) error {
-	if h.chosen[Stopped] {
+	if h.chosen[Stopped] && h.started.Load() {
 		// Ahead of the queue, where a logout of every session may wait: this one says it
 		// for all of them. That it failed is in the log and the metrics.
 		if body, err := encode(Stopped, struct{}{}); err == nil {

@@ -18,10 +18,15 @@ func (h *Hooks) subscribe(bus *events.Bus) {
 	self := bus.Inline(tellName, events.Limit{
 		Bound: "hooks.queue, hooks.queue-bytes", AtBound: "the backend gets server.lost",
 	})
-	if h.chosen[Started] {
-		// Whatever the backend believes of sessions of this node's former boots is over, as
-		// a killed server can't say so itself.
-		events.On(self, func(events.ServerStarted) { h.tell("", Started, struct{}{}) })
+	if h.chosen[Started] || h.chosen[Stopped] {
+		events.On(self, func(events.ServerStarted) {
+			h.started.Store(true)
+			if h.chosen[Started] {
+				// Whatever the backend believes of sessions of this node's former boots is over,
+				// as a killed server can't say so itself.
+				h.tell("", Started, struct{}{})
+			}
+		})
 	}
 	if h.chosen[Login] {
 		events.On(self, func(e account.SessionBegan) {
