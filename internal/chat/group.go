@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"pushd/internal/account"
+	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
 
@@ -72,7 +73,12 @@ func (s *Service) GroupCreate(
 func (s *Service) createGroup(
 	ctx context.Context, by caller, g GroupInfo, members []string, owned, in int,
 ) (GroupInfo, error) {
+	id := g.ID
 	g, err := s.store.CreateGroup(ctx, g, members, owned, in)
+	if err == nil || codec.AsError(err).Code >= codec.CodeInternal {
+		// There may have been a group of this id, and whoever held it must read anew.
+		s.members.MembersChanged(delivery.MemberChange{Group: id})
+	}
 	if err != nil {
 		return GroupInfo{}, err
 	}

@@ -61,7 +61,11 @@ func (s *Service) changeMembers(
 	switch {
 	case err == nil:
 		if c.Revision != 0 {
-			s.members.MembersChanged(c)
+			if event.Dismissed { // no empty list of a group that is gone is held
+				s.members.MembersChanged(delivery.MemberChange{Group: c.Group})
+			} else {
+				s.members.MembersChanged(c)
+			}
 			event.MemberChange = c
 			s.events.membersChanged(event)
 		}

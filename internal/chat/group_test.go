@@ -335,3 +335,30 @@ func TestRoleNames(t *testing.T) {
 		t.Error("what is no role has a name")
 	}
 }
+
+// TestGroupIsMadeAgain: what goes to a group reaches those who are in it now, not
+// those who were in a dismissed one of the same id.
+func TestGroupIsMadeAgain(t *testing.T) {
+	p := newPeople(t, chat.Options{}, "mia/web", "mike/web")
+	ctx := t.Context()
+	send := func() chat.SendRequest {
+		return chat.SendRequest{To: "group:team", Body: chat.Body{Type: "text", Text: "hello"}}
+	}
+	create := func(members ...string) {
+		t.Helper()
+		ok(p.GroupCreate(ctx, admin, chat.GroupCreateRequest{ID: "team", Name: "Team", Owner: "olga", Members: members}))(t)
+	}
+	create("mia")
+	ok(p.GroupInvite(ctx, admin, chat.GroupUsersRequest{Group: "team", Users: []string{"zoe"}}))(t)
+	ok(p.Send(ctx, as("olga"), send()))(t) // its members are held from here on
+	ok(p.GroupDismiss(ctx, as("olga"), chat.GroupRef{Group: "team"}))(t)
+	create("mike")
+	p.quiet()
+	ok(p.Send(ctx, as("olga"), send()))(t)
+	if got := len(p.node.Take("mike/web")); got != 1 {
+		t.Errorf("a member of the group gets %d messages, want 1", got)
+	}
+	if got := len(p.node.Take("mia/web")); got != 0 {
+		t.Errorf("a member of the former group gets %d messages", got)
+	}
+}

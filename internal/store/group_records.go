@@ -84,7 +84,13 @@ func (s *Store) CreateGroup(
 		if err != nil {
 			return err
 		}
-		g.Members = len(added)
+		if g.Members = len(added); g.Members > 0 {
+			// Another group of this id may have been held by somebody.
+			var revision uint64
+			if err := nextRevision(ctx, tx, g.ID, &revision); err != nil {
+				return err
+			}
+		}
 		return setMemberRole(ctx, tx, made, g.Owner, chat.RoleOwner)
 	})
 	return g, err

@@ -70,7 +70,9 @@ func (s *Store) CreateGroup(
 	if g.Owner != "" {
 		c.members[g.Owner].Role = chat.RoleOwner
 	}
-	g.Members = len(c.members)
+	if g.Members = len(c.members); g.Members > 0 {
+		s.revisions[g.ID]++
+	}
 	s.groups[g.ID] = g
 	return g, nil
 }

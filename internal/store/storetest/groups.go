@@ -272,6 +272,9 @@ func memberRevisions(t *testing.T, s chat.Store) {
 		t.Errorf("dismissed: %+v, want revision %d", c, last)
 	}
 	must(s.CreateGroup(ctx, team("olga"), nil, 0, 0))(t)
+	if last++; memberRevision(t, s, "team") != last {
+		t.Errorf("made again: members are of revision %d, want %d", memberRevision(t, s, "team"), last)
+	}
 	c, err = s.AddMembers(ctx, "team", []string{"mike"}, 0, 1)
 	next("a join of another group of that id", c, err)
 }
