@@ -239,6 +239,10 @@ func (w *Writer[T]) commit(batch []*Job[T]) {
 		w.recovered()
 	case len(batch) > 1 && w.db.Refuses(err):
 		for _, j := range batch {
+			if w.down.Load() { // lost since the refusal; each would wait for it
+				answer([]*Job[T]{j}, Unavailable(errDown))
+				continue
+			}
 			j.err = nil
 			w.commit([]*Job[T]{j})
 		}

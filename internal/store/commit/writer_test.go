@@ -30,6 +30,7 @@ type database struct {
 	mu      sync.Mutex
 	batches []string
 	told    []string // what Committed was called with
+	tries   int      // calls of Commit
 	away    bool
 	hold    chan struct{} // if not nil, each commit waits for a value
 }
@@ -47,6 +48,7 @@ func (d *database) Commit(batch []*commit.Job[string]) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.tries++
 	if d.away {
 		return errAway
 	}
@@ -69,6 +71,7 @@ func (d *database) Commit(batch []*commit.Job[string]) error {
 		case err != nil:
 			j.Fail(err)
 		case strings.HasPrefix(j.Work, "bad"):
+			d.away = j.Work == "bad and last"
 			return errRefused
 		default:
 			all = append(all, j.Work)
@@ -188,6 +191,23 @@ func TestOutage(t *testing.T) {
 		}
 		d.set(true)
 		_ = w.Submit(t.Context(), "lost again") // Stop ends also in an outage
+	})
+}
+
+// When the database goes away between the refusal of a batch and the tries of each
+// job alone, one job finds that out and not every one of them.
+func TestOutageAmongTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{}
+		w, _ := start(t, d)
+		for i, err := range together(t, d, w, "a", "bad and last", "b", "c", "d") {
+			if code(err) != codec.CodeUnavailable {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if d.tries != 3 {
+			t.Errorf("%d tries, want that of the first job, the batch and one more", d.tries)
+		}
 	})
 }
 
