@@ -184,15 +184,15 @@ func (s *Service) RevokeUser(ctx context.Context, id Identity, r RevokeUserReque
 	if err := id.Allow(ScopeAdmin); err != nil {
 		return struct{}{}, err
 	}
-	if r.Grant != "" {
-		return s.RevokeDevice(ctx, Identity{User: r.User}, RevokeDeviceRequest{Grant: r.Grant})
+	err := ValidUserID(r.User)
+	switch {
+	case r.Grant != "":
+		_, err = s.RevokeDevice(ctx, Identity{User: r.User}, RevokeDeviceRequest{Grant: r.Grant})
+	case err == nil:
+		// Also for a user who has no account here yet: the site may have made tokens for
+		// them.
+		err = s.endAll(ctx, r.User, false)
 	}
-	if err := ValidUserID(r.User); err != nil {
-		return struct{}{}, err
-	}
-	// Also for a user who has no account here yet: the site may have made tokens for
-	// them.
-	err := s.endAll(ctx, r.User, false)
 	if err == nil {
 		s.audit(id, "user.revoke", r.User)
 	}

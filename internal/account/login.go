@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -87,7 +86,10 @@ func (s *Service) Login(ctx context.Context, id Identity, r LoginRequest) (Login
 		err = wrongCredentials()
 	}
 	grant, _, _ := strings.Cut(login.RefreshToken, ".")
-	return Login{}, errors.Join(err, s.endGrants(ctx, u.ID, []string{grant}))
+	if ending := s.endGrants(ctx, u.ID, []string{grant}); ending != nil {
+		return Login{}, ending
+	}
+	return Login{}, err
 }
 
 // beginAttempt asks the lockout, and when it refuses, asks again for a known device
@@ -236,7 +238,8 @@ type RefreshRequest struct {
 
 // Refresh gives new tokens for a refresh token, which it replaces. One that was
 // replaced before, however often since, is a stolen one, or the one that it was
-// stolen from: the log-in ends. The error is 401 whatever is wrong.
+// stolen from: the log-in ends. The error is 401
+// whatever is wrong with it.
 func (s *Service) Refresh(ctx context.Context, _ Identity, r RefreshRequest) (Login, error) {
 	refused := codec.Errorf(codec.CodeUnauthorized, "the refresh token is refused; log in again")
 	id, text, _ := strings.Cut(r.RefreshToken, ".")
@@ -279,7 +282,10 @@ func (s *Service) Refresh(ctx context.Context, _ Identity, r RefreshRequest) (Lo
 		}
 		s.log.Warn("a refresh token was used twice: it is stolen, or a client doesn't keep the new one; the log-in is ended",
 			slog.String("user", g.User), slog.String("grant", g.ID), slog.String("device", g.Device))
-		return Login{}, errors.Join(refused, s.endGrants(ctx, g.User, []string{g.ID}))
+		if err := s.endGrants(ctx, g.User, []string{g.ID}); err != nil {
+			return Login{}, err // the thief's log-in lives on: not as if all were settled
+		}
+		return Login{}, refused
 	}
 	return Login{}, codec.Errorf(codec.CodeUnavailable, "the refresh token is being used elsewhere; try again")
 }

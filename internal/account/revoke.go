@@ -75,7 +75,8 @@ func (s *Service) apply(ctx context.Context, r Revocation, gone bool) error {
 // Load reads the revocations that hold. It belongs before the first token is
 // looked at.
 func (s *Service) Load(ctx context.Context) error {
-	_, err := s.poll(ctx, 0)
+	var err error
+	s.polled, err = s.poll(ctx, 0)
 	return err
 }
 
@@ -130,7 +131,6 @@ func (s *Service) Run(ctx context.Context) {
 	defer poll.Stop()
 	defer clean.Stop()
 	defer flush.Stop()
-	var last int64
 	failing := false
 	for {
 		select {
@@ -141,8 +141,8 @@ func (s *Service) Run(ctx context.Context) {
 			cancel()
 			return
 		case <-poll.C:
-			next, err := s.poll(ctx, last)
-			if last = next; (err != nil) != failing && ctx.Err() == nil {
+			next, err := s.poll(ctx, s.polled)
+			if s.polled = next; (err != nil) != failing && ctx.Err() == nil {
 				if failing = err != nil; failing {
 					s.log.Error("revocations of other nodes can't be read; tokens revoked there still count here",
 						slog.Any("error", err))

@@ -90,6 +90,7 @@ type Service struct {
 	lockout   *lockout
 	admission *admission
 	seen      lastSeen
+	polled    int64 // id of the last revocation applied; set by Load, then owned by Run
 
 	idsMu sync.Mutex
 	ids   *ulid.MonotonicEntropy // guarded by idsMu
