@@ -228,11 +228,7 @@ func (d *door) observe(r *request, err error, took time.Duration) {
 		slog.String("request_id", r.id),
 	}
 	if err != nil {
-		text := err.Error()
-		if e := codec.AsError(err); e.Cause != nil && e.Cause.Error() != text {
-			text += ": " + e.Cause.Error() // which clients don't see
-		}
-		attrs = append(attrs, slog.String("error", text))
+		attrs = append(attrs, slog.Any("error", codec.AsError(err)))
 	}
 	d.log.LogAttrs(r, level, "request", attrs...)
 }

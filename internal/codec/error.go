@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -56,6 +57,15 @@ type Error struct {
 
 // Error returns the code and the public message.
 func (e *Error) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Msg) }
+
+// LogValue is Error with the cause, which clients don't see. It implements
+// slog.LogValuer.
+func (e *Error) LogValue() slog.Value {
+	if e.Cause == nil {
+		return slog.StringValue(e.Error())
+	}
+	return slog.StringValue(e.Error() + ": " + e.Cause.Error())
+}
 
 // Unwrap returns Cause.
 func (e *Error) Unwrap() error { return e.Cause }

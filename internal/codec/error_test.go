@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"pushd/internal/codec"
@@ -55,5 +57,22 @@ func TestAsError(t *testing.T) {
 	}
 	if !errors.Is(codec.AsError(secret), secret) {
 		t.Error("the cause of an internal error is lost for the log")
+	}
+}
+
+// TestErrorInTheLog: the log tells the cause, which the client is not told.
+func TestErrorInTheLog(t *testing.T) {
+	e := codec.Errorf(codec.CodeUnavailable, "the database can't answer now")
+	if got := e.LogValue().String(); got != "503: the database can't answer now" {
+		t.Errorf("without a cause: %q", got)
+	}
+	e.Cause = errors.New("disk on fire")
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", slog.Any("error", e))
+	if !strings.Contains(log.String(), `error="503: the database can't answer now: disk on fire"`) {
+		t.Errorf("logged %s", &log)
+	}
+	if strings.Contains(e.Error(), "fire") {
+		t.Error("the cause is in what clients are told")
 	}
 }

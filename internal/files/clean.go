@@ -19,7 +19,7 @@ func (s *Service) Run(ctx context.Context) {
 	for {
 		if removed, err := s.Clean(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("some unused files are not removed; it is tried again in ten minutes",
-				logError(err), slog.Int("removed", removed))
+				slog.Any("error", err), slog.Int("removed", removed))
 		} else if removed > 0 {
 			s.log.Info("unused files removed", slog.Int("removed", removed))
 		}
@@ -58,5 +58,4 @@ func (s *Service) Clean(ctx context.Context) (removed int, err error) {
 	}
 }
 
-func logFile(id string) slog.Attr  { return slog.String("file", id) }
-func logError(err error) slog.Attr { return slog.String("error", describe(err)) }
+func logFile(id string) slog.Attr { return slog.String("file", id) }

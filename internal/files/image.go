@@ -80,7 +80,7 @@ func (s *Service) inspectImage(ctx context.Context, f *File) error {
 	}
 	f.Width, f.Height = turn.size(config.Width, config.Height)
 	if err := s.thumbnail(ctx, f, codecs, config, turn, io.MultiReader(&read, buffered)); err != nil {
-		s.log.Warn("a picture is stored without a thumbnail", logFile(f.ID), slog.String("type", f.Type), logError(err))
+		s.log.Warn("a picture is stored without a thumbnail", logFile(f.ID), slog.String("type", f.Type), slog.Any("error", err))
 	}
 	return ctx.Err()
 }

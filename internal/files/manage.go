@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"log/slog"
 
 	"pushd/internal/account"
 )
@@ -111,7 +112,7 @@ func (s *Service) discard(ctx context.Context, id string) error {
 	}
 	if err := s.erase(ctx, id); err != nil {
 		s.log.Warn("the content of a deleted file is still stored; it is removed with the next cleaning",
-			logFile(id), logError(err))
+			logFile(id), slog.Any("error", err))
 	}
 	return nil
 }

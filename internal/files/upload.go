@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -65,7 +66,7 @@ func (s *Service) Upload(ctx context.Context, id account.Identity, r UploadReque
 		defer cancel()
 		if e := s.undoUpload(cleanup, f.ID); e != nil {
 			s.log.Warn("the rest of a failed upload is still stored; it is removed with the next cleaning",
-				logFile(f.ID), logError(e))
+				logFile(f.ID), slog.Any("error", e))
 		}
 		return UploadReply{}, err
 	}
@@ -150,14 +151,6 @@ func interrupted(err error) error {
 	e := codec.Errorf(codec.CodeMalformed, "the upload ended before the file was complete; send it again")
 	e.Cause = err
 	return e
-}
-
-// describe is an error's text for the log, with the cause that clients don't see.
-func describe(err error) string {
-	if e := codec.AsError(err); e.Cause != nil {
-		return e.Msg + ": " + e.Cause.Error()
-	}
-	return err.Error()
 }
 
 // limitedBody reads up to left bytes; more is an error.
