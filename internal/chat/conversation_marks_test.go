@@ -128,6 +128,7 @@ func TestTyping(t *testing.T) {
 	}
 	w.wantGot("bob/web", "chat.Typing alice, chat.Typing alice")
 	w.wantGot("cyd/web", "chat.Typing alice")
+	w.wantGot("alice/ios", "") // the users themselves know
 	w.wantGot("alice/web", "")
 	w.clock = w.clock.Add(chat.TypingEvery)
 	ok(w.Typing(t.Context(), as("alice"), chat.ConvRequest{To: "user:bob"}))(t)

@@ -35,10 +35,8 @@ func (s *Service) Typing(ctx context.Context, id account.Identity, r ConvRequest
 	if err != nil || m.withBot() || m.kind == KindGroup && m.group.Members > maxTold {
 		return struct{}{}, err
 	}
-	others := toEverybody(m.conv, id.Session)
-	if m.kind == KindSingle {
-		others = toUsers(m.conv, m.peer)
-	}
+	others := toEverybody(m.conv, "")
+	others.Without = []string{id.User}
 	s.tell(ctx, others, typingPush.With(Typing{m.conv, id.User}))
 	return struct{}{}, nil
 }

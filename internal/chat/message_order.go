@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -62,20 +63,17 @@ func (t *turn) end() {
 		return
 	}
 	t.over = true
-	line := o.lines[t.conv]
-	for i, other := range line {
-		if other != t {
-			continue
-		}
-		line = append(line[:i], line[i+1:]...)
-		if i == 0 && len(line) > 0 {
-			close(line[0].first)
-		}
-		break
+	i := slices.Index(o.lines[t.conv], t)
+	if i < 0 {
+		return // it was never committed
 	}
+	line := slices.Delete(o.lines[t.conv], i, i+1)
 	if len(line) == 0 {
 		delete(o.lines, t.conv)
 		return
 	}
 	o.lines[t.conv] = line
+	if i == 0 {
+		close(line[0].first)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"pushd/internal/account"
 	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
@@ -190,7 +191,12 @@ func (s *Service) tellLeft(ctx context.Context, by caller, g GroupInfo, users []
 		e.Event = EventLeft
 	}
 	err := s.deliverPush(ctx, toEverybody(g.Conv, by.Session), groupLeftPush.With(e))
+	err = errors.Join(err, s.deliverNotice(ctx, g, Notice{e.Event, named, len(users), by.User}))
 	for _, u := range users {
+		if ctx.Err() != nil { // there is a time for all of them together
+			err = errors.Join(err, ctx.Err())
+			break
+		}
 		// Each is told of themselves: a long list would leave out those at its end.
 		own := e
 		own.Users, own.Count = []string{u}, 1
@@ -199,7 +205,7 @@ func (s *Service) tellLeft(ctx context.Context, by caller, g GroupInfo, users []
 			err = ownErr
 		}
 	}
-	s.notTold(g.Conv, errors.Join(err, s.deliverNotice(ctx, g, Notice{e.Event, named, len(users), by.User})))
+	s.notTold(g.Conv, err)
 }
 
 // deliverNotice writes what happened into the group's conversation and delivers that.
@@ -213,15 +219,13 @@ func (s *Service) deliverNotice(ctx context.Context, g GroupInfo, n Notice) erro
 	if err != nil {
 		return fmt.Errorf("make the id of a notice: %w", err)
 	}
-	turn := s.order.turn(g.Conv)
-	defer turn.end()
-	m, _, err := s.store.Append(ctx, Draft{
+	m, turn, err := s.commit(ctx, account.Identity{}, Draft{
 		ID: id, Conv: g.Conv, From: fromServer, Body: Body{Type: TypeNotice, Data: data}, Time: now,
-		Committed: turn.committed,
 	})
 	if err != nil {
 		return err
 	}
+	defer turn.end() // there is one: without a client id nothing is a duplicate
 	turn.wait(ctx)
 	return s.deliverPush(ctx, toEverybody(g.Conv, ""), messagePush.With(m))
 }

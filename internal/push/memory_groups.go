@@ -59,30 +59,36 @@ func (g *MemoryGroups) Members(_ context.Context, group string) (users []string,
 // Set creates a group, or replaces its members, and returns how many they are. 429
 // over a bound.
 func (g *MemoryGroups) Set(group string, users []string) (size int, err error) {
-	return g.change(group, func([]string) []string { return users })
+	users = ascending(cloned(users))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.putLocked(group, users)
 }
 
 // Add adds users to a group, creating it, and returns its size. 429 over a bound.
 func (g *MemoryGroups) Add(group string, users []string) (size int, err error) {
-	return g.change(group, func(members []string) []string { return slices.Concat(members, users) })
-}
-
-// change puts new members in the place of the present ones, if any. next is called
-// under the lock and only puts a list together.
-func (g *MemoryGroups) change(group string, next func(members []string) []string) (size int, err error) {
+	users = cloned(users)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	members, there := g.byName[group]
-	if !there && len(g.byName) >= g.maxGroups {
+	return g.putLocked(group, ascending(slices.Concat(g.byName[group], users)))
+}
+
+// putLocked puts new members in the place of the present ones, if any, and keeps the
+// list.
+func (g *MemoryGroups) putLocked(group string, users []string) (size int, err error) {
+	if _, there := g.byName[group]; !there && len(g.byName) >= g.maxGroups {
 		return 0, codec.Errorf(codec.CodeTooMany, "there are %d groups, and no room for more: delete some", g.maxGroups)
 	}
-	users := slices.Compact(slices.Sorted(slices.Values(next(members))))
 	if len(users) > g.maxMembers {
 		return 0, codec.Errorf(codec.CodeTooMany, "a group has at most %d members, not %d", g.maxMembers, len(users))
 	}
-	// The group outlives the request whose buffer these strings may be part of.
-	g.byName[strings.Clone(group)] = cloned(users)
+	g.byName[strings.Clone(group)] = users
 	return len(users), nil
+}
+
+func ascending(users []string) []string {
+	slices.Sort(users)
+	return slices.Compact(users)
 }
 
 // Delete forgets a group; 404 when there is none.
