@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -149,6 +150,25 @@ func (s *Service) authorizeRead(ctx context.Context, c caller, conv string) (mem
 	return m, nil
 }
 
+// hideFormer finds out where in a single chat or in their notices the user's own time
+// begins: what is before was for a deleted account of the same name. Other kinds have
+// this from authorizeRead; to write, it need not be known.
+func (s *Service) hideFormer(ctx context.Context, m *membership) error {
+	if m.kind != KindSingle && m.kind != KindNotice {
+		return nil
+	}
+	member, err := s.store.Member(ctx, m.conv, m.User)
+	switch {
+	case err == nil:
+		m.member.JoinSeq = member.JoinSeq
+	case isNotFound(err): // nothing was said since the name is theirs
+		m.member.JoinSeq = math.MaxInt64
+	default:
+		return err
+	}
+	return nil
+}
+
 // authorizeWrite is 403 for who may read a conversation but not write in it now.
 func (s *Service) authorizeWrite(ctx context.Context, m *membership) error {
 	switch m.kind {
@@ -216,6 +236,9 @@ func (s *Service) authorizeMessage(ctx context.Context, c caller, id string) (Me
 	}
 	in, err := s.authorizeRead(ctx, c, m.Conv)
 	if err != nil {
+		return Message{}, membership{}, err
+	}
+	if err := s.hideFormer(ctx, &in); err != nil {
 		return Message{}, membership{}, err
 	}
 	if m.Seq <= in.member.JoinSeq {

@@ -157,6 +157,9 @@ type ReadersReply struct {
 func (s *Service) Readers(ctx context.Context, id account.Identity, r ReadersRequest) (rep ReadersReply, err error) {
 	defer s.audit("chat.readers", traceRefusal, id, r.Conv+r.To, &err)
 	m, err := s.authorizeMark(ctx, id, MarkRequest{Conv: r.Conv, To: r.To, Seq: r.Seq})
+	if err == nil {
+		err = s.hideFormer(ctx, &m)
+	}
 	if err != nil {
 		return ReadersReply{}, err
 	}
@@ -164,7 +167,7 @@ func (s *Service) Readers(ctx context.Context, id account.Identity, r ReadersReq
 	case m.kind == KindNotice || m.kind == KindBroadcast:
 		return ReadersReply{}, forbidden("only single chats and groups show who has read a message")
 	case r.Seq <= m.member.JoinSeq:
-		return ReadersReply{}, forbidden("this message was sent before you joined the group")
+		return ReadersReply{}, forbidden("this message was sent before you joined")
 	}
 	users, next, total, err := s.store.Readers(ctx, m.conv, r.Seq, r.Read == nil || *r.Read, pageLimit(r.Limit), r.Cursor)
 	if err != nil && !isNotFound(err) {

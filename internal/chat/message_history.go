@@ -28,6 +28,9 @@ type HistoryReply struct {
 func (s *Service) History(ctx context.Context, id account.Identity, r HistoryRequest) (rep HistoryReply, err error) {
 	defer s.audit("chat.history", traceRefusal, id, r.Conv+r.To, &err)
 	in, err := s.authorizeConversation(ctx, id, r.Conv, r.To)
+	if err == nil {
+		err = s.hideFormer(ctx, &in)
+	}
 	if err != nil {
 		return HistoryReply{}, err
 	}
