@@ -61,19 +61,26 @@ func (s *Service) GroupCreate(
 	if g, err = s.newGroup(c, r); err != nil {
 		return GroupInfo{}, err
 	}
-	owned, in := s.opts.GroupsOwned, s.opts.GroupsIn
-	if c.backend {
-		owned, in = 0, 0
-	} else if err := s.authorizeAdding(ctx, c, r.Members); err != nil {
+	if err := s.authorizeAdding(ctx, c, r.Members); err != nil {
 		return GroupInfo{}, err
 	}
-	return s.createGroup(ctx, c, g, r.Members, owned, in)
+	return s.createGroup(ctx, c, g, r.Members)
+}
+
+// groupBounds are how many groups the users that a caller names may own and be in; 0 is
+// no bound, for backends.
+func (s *Service) groupBounds(c caller) (owned, in int) {
+	if c.backend {
+		return 0, 0
+	}
+	return s.opts.GroupsOwned, s.opts.GroupsIn
 }
 
 func (s *Service) createGroup(
-	ctx context.Context, by caller, g GroupInfo, members []string, owned, in int,
+	ctx context.Context, by caller, g GroupInfo, members []string,
 ) (GroupInfo, error) {
 	id := g.ID
+	owned, in := s.groupBounds(by)
 	g, err := s.store.CreateGroup(ctx, g, members, owned, in)
 	if err == nil || codec.AsError(err).Code >= codec.CodeInternal {
 		// There may have been a group of this id, and whoever held it must read anew.

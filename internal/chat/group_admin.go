@@ -96,7 +96,7 @@ func (a *GroupAdmin) maxMembers() int { return max(a.service.opts.MaxGroup, MaxB
 // create makes a group for a backend: who it names is in, and nobody else gets in.
 func (a *GroupAdmin) create(ctx context.Context, group string, users []string) (GroupInfo, error) {
 	info := GroupInfo{ID: group, Name: "", Join: JoinInvite, Limit: a.maxMembers(), Created: a.service.now()}
-	return a.service.createGroup(ctx, backend, info, users, 0, 0)
+	return a.service.createGroup(ctx, backend, info, users)
 }
 
 // set gives a group these users, and makes it where it isn't.

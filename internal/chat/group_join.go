@@ -97,8 +97,9 @@ func (s *Service) GroupAnswer(
 		return struct{}{}, err
 	}
 	var was bool
+	_, in := s.groupBounds(m.caller)
 	c, err := s.changeMembers(m.caller.changes(r.Group), func() (c delivery.MemberChange, err error) {
-		was, c, err = s.store.AnswerJoin(ctx, r.Group, r.User, r.Accept, s.opts.GroupsIn, s.now())
+		was, c, err = s.store.AnswerJoin(ctx, r.Group, r.User, r.Accept, in, s.now())
 		return c, err
 	})
 	switch {

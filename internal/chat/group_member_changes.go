@@ -24,10 +24,7 @@ func (m *MemberSource) Members(ctx context.Context, group string) (users []strin
 func (s *Service) addMembers(
 	ctx context.Context, by caller, g GroupInfo, users []string,
 ) (added []string, err error) {
-	in := s.opts.GroupsIn
-	if by.backend {
-		in = 0
-	}
+	_, in := s.groupBounds(by)
 	c, err := s.changeMembers(by.changes(g.ID), func() (delivery.MemberChange, error) {
 		return s.store.AddMembers(ctx, g.ID, users, in, s.now())
 	})

@@ -87,10 +87,7 @@ func (s *Service) GroupTransfer(
 	if err != nil {
 		return struct{}{}, err
 	}
-	owned := s.opts.GroupsOwned
-	if m.backend {
-		owned = 0
-	}
+	owned, _ := s.groupBounds(m.caller)
 	if err := s.store.TransferGroup(ctx, r.Group, m.group.Owner, r.User, owned); err != nil {
 		return struct{}{}, err
 	}
