@@ -7,8 +7,8 @@ import (
 	"pushd/internal/events"
 )
 
-// MessageSent is published when a message is committed and, unless package push delivers
-// it, handed over for delivery, so that what it causes arrives after it. What
+// MessageSent is published when a message is committed and handed over for
+// delivery, so that what it causes arrives after it. What
 // the server itself writes into a group's conversation, such as who joined, is not
 // among them: MembersChanged tells that.
 type MessageSent struct{ Message Message }

@@ -102,7 +102,7 @@ func TestMessageSentOnce(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	for range 2 {
-		if _, _, err := w.StorePush(t.Context(), pusher, "notice:eve", json.RawMessage(`{}`), 0, "once"); err != nil {
+		if _, err := w.SendPush(t.Context(), pusher, "notice:eve", json.RawMessage(`{}`), 0, "once"); err != nil {
 			t.Fatal(err)
 		}
 	}

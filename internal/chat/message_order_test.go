@@ -10,8 +10,8 @@ import (
 	"pushd/internal/chat"
 )
 
-// TestManySendersAtOnce: whoever sends at the same moment, everybody gets the messages
-// in the order of their seqs.
+// TestManySendersAtOnce: whoever sends at the same moment, users or backends, everybody
+// gets the messages in the order of their seqs.
 func TestManySendersAtOnce(t *testing.T) {
 	const senders, messages = 16, 20
 	p := newPeople(t, chat.Options{}, "olga/web", "mia/web")
@@ -22,6 +22,12 @@ func TestManySendersAtOnce(t *testing.T) {
 			from := as([]string{"olga", "adam", "mike"}[i%3])
 			from.Session = ""
 			for k := range messages {
+				if i%4 == 3 {
+					if _, err := p.SendPush(t.Context(), pusher, "group:team", []byte(`{}`), 0, ""); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
 				if _, err := p.Send(t.Context(), from, text("group:team", fmt.Sprint(i, " ", k))); err != nil {
 					t.Error(err)
 				}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
 
@@ -80,15 +79,16 @@ func fingerprint(parts ...string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// StorePush makes a durable push of a message: it commits it as one of type custom with
-// the data given, where to says as for SendAs, and returns the push that tells it
-// to clients, and which; the push is nil when the same key was used for the same
-// receiver before. Package push delivers it, and says how many it reached.
-func (s *Service) StorePush(
+// SendPush makes a durable push of a message: it commits it as one of type custom with
+// the data given, where to says as for SendAs, and delivers it. Nothing is done, and
+// nobody reached, when the same key was used for the same receiver before. With an error
+// the message may be committed all the same; who isn't reached then gets it when they
+// next sync.
+func (s *Service) SendPush(
 	ctx context.Context, id account.Identity, to string, data json.RawMessage, ttl time.Duration, key string,
-) (delivery.Target, codec.Frame, error) {
+) (r delivery.Receipt, err error) {
 	if err := id.Allow(account.ScopePush); err != nil {
-		return delivery.Target{}, nil, err
+		return r, err
 	}
 	if key != "" {
 		key = fingerprint(key, to)
@@ -97,26 +97,24 @@ func (s *Service) StorePush(
 		To: to, Body: Body{Type: TypeCustom, Data: data}, ClientID: key, TTL: int64(ttl / time.Second),
 	}})
 	if err != nil {
-		return delivery.Target{}, nil, err
+		return r, err
 	}
 	m, turn, err := s.commit(ctx, id, d)
 	if err != nil || turn == nil {
-		return delivery.Target{}, nil, err
+		return r, err
 	}
+	defer s.events.sent.Publish(MessageSent{m})
+	ctx, cancel := whenDone(ctx)
+	defer cancel()
 	defer turn.end()
 	turn.wait(ctx)
 	f, err := messageFrame(m)
 	if err != nil {
-		return delivery.Target{}, nil, err
+		return r, err
 	}
-	s.events.sent.Publish(MessageSent{m})
-	if kind, user, _, _ := ParseKey(m.Conv); kind == KindNotice && s.events.missed.Wanted() {
-		online, err := s.presence.Online(ctx, []string{user})
-		if err != nil {
-			s.missedUnknown(m.Conv, err)
-		} else if len(online) == 0 {
-			s.events.missed.Publish(MessageMissed{m, []string{user}})
-		}
+	r, err = s.deliverer.Deliver(ctx, toEverybody(m.Conv, ""), f)
+	if len(r.Offline) > 0 {
+		s.events.missed.Publish(MessageMissed{m, r.Offline})
 	}
-	return toEverybody(m.Conv, ""), f, nil
+	return r, err
 }

@@ -317,17 +317,22 @@ func TestKeep(t *testing.T) {
 	w := newWorld(t, chat.Options{})
 	w.group("team", "alice", "eve")
 	keep := func(to, key string) string {
-		audience, f, err := w.StorePush(t.Context(), pusher, to, []byte(`{"n":1}`), time.Minute, key)
-		if err != nil {
+		w.node.Deliveries()
+		if _, err := w.SendPush(t.Context(), pusher, to, []byte(`{"n":1}`), time.Minute, key); err != nil {
 			t.Fatal(err)
 		}
-		if f != nil && !strings.Contains(string(f.Payload()), `"conv":"`+audience.Conversation+`"`) {
-			t.Errorf("%s goes to %+v with %s", to, audience, f.Payload())
+		sent := w.node.Deliveries()
+		if len(sent) == 0 {
+			return ""
 		}
-		if all := slices.Concat(audience.Users, audience.Groups); f != nil && !strings.HasSuffix(to, strings.Join(all, " ")) || len(all) > 1 {
+		audience, payload := sent[0].To, sent[0].Payload
+		if len(sent) > 1 || !strings.Contains(payload, `"conv":"`+audience.Conversation+`"`) {
+			t.Errorf("%s goes to %+v", to, sent)
+		}
+		if all := slices.Concat(audience.Users, audience.Groups); !strings.HasSuffix(to, strings.Join(all, " ")) || len(all) > 1 {
 			t.Errorf("%s goes to %+v", to, audience)
 		}
-		return string(f.Payload())
+		return payload
 	}
 	for to, conv := range map[string]string{"notice:bob": "n:bob", "notice:eve": "n:eve", "group:team": "g:team", "all": "b:all"} {
 		got := keep(to, "k")
@@ -349,12 +354,12 @@ func TestKeep(t *testing.T) {
 	if got := w.taken(&w.missed); strings.Count(got, "eve") != 2 || strings.Contains(got, "bob") {
 		t.Errorf("missed %q", got)
 	}
-	_, _, err := w.StorePush(t.Context(), reader, "all", []byte(`{}`), 0, "")
+	_, err := w.SendPush(t.Context(), reader, "all", []byte(`{}`), 0, "")
 	wantCode(t, err, 403, "push")
-	_, _, err = w.StorePush(t.Context(), pusher, "notice:bob", []byte(`[]`), 0, "")
+	_, err = w.SendPush(t.Context(), pusher, "notice:bob", []byte(`[]`), 0, "")
 	wantCode(t, err, 400, "data")
 	w.store.Fail = func(string) error { return errors.New("lost") }
-	if _, _, err = w.StorePush(t.Context(), pusher, "all", []byte(`{}`), 0, ""); err == nil {
+	if _, err = w.SendPush(t.Context(), pusher, "all", []byte(`{}`), 0, ""); err == nil {
 		t.Error("kept nowhere")
 	}
 }

@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -10,20 +9,18 @@ import (
 	"time"
 
 	"pushd/internal/account"
-	"pushd/internal/codec"
 	"pushd/internal/delivery"
 )
 
 // Durable stores pushes until their receivers have them. *chat.Service is one.
 type Durable interface {
-	// StorePush commits a message for a receiver, who is notice:USER, group:ID or all, and
-	// returns what clients are pushed, and which; the frame is nil when the same key was
-	// used for the same receiver before. With a ttl its content goes after that time; 0
-	// is never. The target names the conversation, so that the push keeps its order with
-	// what chat sends about it.
-	StorePush(
+	// SendPush commits a message for a receiver, who is notice:USER, group:ID or all, and
+	// delivers it, in order with what else is sent in that conversation. Nobody is reached
+	// when the same key was used for the same receiver before. With a ttl its content goes
+	// after that time; 0 is never. After an error it may be committed all the same.
+	SendPush(
 		ctx context.Context, id account.Identity, to string, data Message, ttl time.Duration, key string,
-	) (delivery.Target, codec.Frame, error)
+	) (delivery.Receipt, error)
 }
 
 // maxCommits is how many commits one push waits for at the same time. They share
@@ -54,9 +51,9 @@ func (s *pushService) receivers(item BatchItem) (to []string, err error) {
 	return slices.Compact(to), nil
 }
 
-// deliverDurable commits the push for each receiver and delivers what was
-// committed. After an error part of them may have it; the same push with the same
-// idempotency key then goes to the others alone.
+// deliverDurable commits and delivers the push for each receiver. After an error part of
+// them may have it; the same push with the same idempotency key then goes to the others
+// alone.
 func (s *pushService) deliverDurable(
 	ctx context.Context, id account.Identity, to []string, item BatchItem,
 ) (PushReply, error) {
@@ -66,55 +63,42 @@ func (s *pushService) deliverDurable(
 	}
 	reply := PushReply{ID: pushID, Offline: []string{}}
 	for part := range slices.Chunk(to, maxCommits) {
-		stored, failure := s.commit(ctx, id, part, item)
-		for _, m := range stored {
-			if m.frame == nil {
-				continue
-			}
-			got, err := s.deliverer.Deliver(ctx, m.to, m.frame)
-			// What can't be delivered is stored, and comes with the next Sync; the others are
-			// not to wait for theirs until then.
-			failure = errors.Join(failure, err)
-			reply.Sessions += got.Sessions
-			reply.Users += got.Users
-			reply.Offline = append(reply.Offline, got.Offline...)
+		receipts, err := s.sendDurable(ctx, id, part, item)
+		if err != nil {
+			return PushReply{}, err
 		}
-		if failure != nil {
-			return PushReply{}, failure
+		for _, r := range receipts {
+			reply.Sessions += r.Sessions
+			reply.Users += r.Users
+			reply.Offline = append(reply.Offline, r.Offline...)
 		}
 	}
 	return reply, nil
 }
 
-// stored is a push that is committed for one receiver, as it goes to clients.
-type stored struct {
-	to    delivery.Target
-	frame codec.Frame // nil when it was stored before, or could not be
-}
-
-// commit stores a push for each receiver, all at once. The error is that of the first
-// receiver that has one.
-func (s *pushService) commit(
+// sendDurable stores and delivers a push for each receiver, all at once. The error is
+// that of the first receiver that has one.
+func (s *pushService) sendDurable(
 	ctx context.Context, id account.Identity, to []string, item BatchItem,
-) ([]stored, error) {
+) ([]delivery.Receipt, error) {
 	ttl := time.Duration(item.TTL) * time.Second
-	all, errs := make([]stored, len(to)), make([]error, len(to))
-	var commits sync.WaitGroup
+	receipts, errs := make([]delivery.Receipt, len(to)), make([]error, len(to))
+	var sending sync.WaitGroup
 	for i := range to {
-		commits.Go(func() {
+		sending.Go(func() {
 			defer func() {
 				if p := recover(); p != nil { // as in a request, which this is a part of
 					errs[i] = fmt.Errorf("store a push: panic: %v\n%s", p, debug.Stack())
 				}
 			}()
-			all[i].to, all[i].frame, errs[i] = s.durable.StorePush(ctx, id, to[i], item.Message, ttl, item.IdempotencyKey)
+			receipts[i], errs[i] = s.durable.SendPush(ctx, id, to[i], item.Message, ttl, item.IdempotencyKey)
 		})
 	}
-	commits.Wait()
+	sending.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return all, err
+			return nil, err
 		}
 	}
-	return all, nil
+	return receipts, nil
 }

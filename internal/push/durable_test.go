@@ -17,6 +17,7 @@ import (
 
 // shelf is a fake of the store behind durable pushes.
 type shelf struct {
+	node *node
 	fail func(to string) error
 
 	mu   sync.Mutex
@@ -24,10 +25,12 @@ type shelf struct {
 	keys map[string]bool
 }
 
-func (s *shelf) StorePush(_ context.Context, id account.Identity, to string, data push.Message, ttl time.Duration, key string) (delivery.Target, codec.Frame, error) {
+func (s *shelf) SendPush(
+	ctx context.Context, id account.Identity, to string, data push.Message, ttl time.Duration, key string,
+) (delivery.Receipt, error) {
 	if s.fail != nil {
 		if err := s.fail(to); err != nil {
-			return delivery.Target{}, nil, err
+			return delivery.Receipt{}, err
 		}
 	}
 	s.mu.Lock()
@@ -42,11 +45,12 @@ func (s *shelf) StorePush(_ context.Context, id account.Identity, to string, dat
 		target.Everyone = true
 	}
 	if key != "" && s.keys[id.Key+key+to] {
-		return target, nil, nil
+		return delivery.Receipt{}, nil
 	}
 	s.keys[id.Key+key+to] = true
 	s.kept = append(s.kept, to+" "+ttl.String())
-	return target, codec.NewFrame([]byte(`{"Module":"chat","Action":"Message","Data":` + string(data) + `}`)), nil
+	frame := codec.NewFrame([]byte(`{"Module":"chat","Action":"Message","Data":` + string(data) + `}`))
+	return s.node.Deliver(ctx, target, frame)
 }
 
 // taken is what was kept since the last time.
@@ -61,7 +65,8 @@ func (s *shelf) taken() []string {
 
 func durable(t *testing.T) (*push.Service, *node, *shelf) {
 	t.Helper()
-	n, s := newNode(), &shelf{keys: map[string]bool{}}
+	n := newNode()
+	s := &shelf{node: n, keys: map[string]bool{}}
 	n.set("alice", "web")
 	platforms, err := account.NewPlatforms(nil)
 	if err != nil {
