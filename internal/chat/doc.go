@@ -2,7 +2,7 @@
 // conversations, notifications and durable broadcasts; friends and groups. The doors
 // call its methods, all of them func(ctx, account.Identity, Request) (Reply,
 // error), and who may do what is decided here, so that no door can forget it. It
-// declares the ports it needs in ports.go and knows neither socket nor SQL.
+// declares the ports it needs in ports*.go and knows neither socket nor SQL.
 //
 // Its rooms are its files: conversation_*.go are keys, lists, marks, synchronization;
 // message_*.go what happens to messages, from their sending to their end; group_*.go

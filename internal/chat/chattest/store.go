@@ -1,7 +1,6 @@
 // Package chattest is what tests of the chat service and of its doors put in the
-// place of a database and a node: a store in memory that keeps the ports' promises
-// in the plainest way, and a deliverer that writes down what it was given. Nothing
-// of the program imports it.
+// place of a database: a store in memory that keeps the ports' promises in the
+// plainest way. Nothing of the program imports it.
 package chattest
 
 import (
