@@ -47,3 +47,21 @@ func TestPrefixes(t *testing.T) {
 		}
 	}
 }
+
+// TestPublishTakesPrefixes: topics.publish reads a trailing * as every other list of
+// prefixes of topics does.
+func TestPublishTakesPrefixes(t *testing.T) {
+	cfg, err := loadWith(t, "", nil, "--topics.publish=room.*,lobby")
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := cfg.PushOptions().ClientPublish
+	for topic, want := range map[string]bool{"room.1": true, "lobby": true, "lobby2": true, "room": false, "other": false} {
+		if got := may(topic); got != want {
+			t.Errorf("%s: %v, want %v", topic, got, want)
+		}
+	}
+	if cfg, err = loadWith(t, "", nil); err != nil || cfg.PushOptions().ClientPublish("room.1") {
+		t.Errorf("clients may publish where nothing allows it: %v", err)
+	}
+}

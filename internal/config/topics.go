@@ -114,7 +114,7 @@ func (c *Config) HubOptions() (hub.Options, error) {
 func (c *Config) PushOptions() push.Options {
 	return push.Options{
 		MaxMessage:       int(c.MaxMessage),
-		ClientPublish:    c.Topics.Publish,
+		ClientPublish:    prefixes(c.Topics.Publish).fit,
 		PresenceAll:      c.Presence.All,
 		PresenceAnnounce: c.Presence.Announce,
 		TopicPresence:    prefixes(c.Topics.Presence).fit,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func TestPushAndKick(t *testing.T) {
 }
 
 func TestTopics(t *testing.T) {
-	n := start(t, setup{push: push.Options{ClientPublish: []string{"open."}}})
+	n := start(t, setup{push: push.Options{ClientPublish: func(topic string) bool { return strings.HasPrefix(topic, "open.") }}})
 	a, b := n.login("alice", "web"), n.login("bob", "web")
 	for _, c := range []*client{a, b} {
 		c.ok("topic", "Subscribe", `{"topic":"open.news"}`)

@@ -32,7 +32,7 @@ func rooms() setup {
 			},
 			Roster: in,
 		}},
-		push: push.Options{ClientPublish: []string{"*"}, TopicPresence: in, MaxRecover: 1 << 20},
+		push: push.Options{ClientPublish: func(string) bool { return true }, TopicPresence: in, MaxRecover: 1 << 20},
 	}
 }
 

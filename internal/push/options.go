@@ -23,9 +23,9 @@ const (
 // Options are the service's knobs; zero values are the defaults that WithDefaults
 // has, where nothing else is said.
 type Options struct {
-	MaxMessage    int      // bytes of one message
-	ClientPublish []string // prefixes of the topics that clients may publish to; "*" is all; none if empty
-	PresenceAll   bool     // clients may watch everybody, not only users that they name
+	MaxMessage    int                     // bytes of one message
+	ClientPublish func(topic string) bool // whether clients may publish to a topic; to none if nil
+	PresenceAll   bool                    // clients may watch everybody, not only users that they name
 	// PresenceAnnounce tells every session who comes and goes, watching or not.
 	PresenceAnnounce bool
 	// TopicPresence says in which topics clients may see each other. In none if nil.

@@ -37,7 +37,7 @@ func TestTopicSubscribe(t *testing.T) {
 
 func TestTopicRefuses(t *testing.T) {
 	n := newNode()
-	s := service(t, n, push.Options{ClientPublish: []string{"room."}, MaxMessage: 10})
+	s := service(t, n, push.Options{ClientPublish: func(topic string) bool { return strings.HasPrefix(topic, "room.") }, MaxMessage: 10})
 	subscribe := func(id account.Identity, topic string) error {
 		_, err := s.Subscribe(t.Context(), id, push.SubscribeRequest{Topic: topic})
 		return err
@@ -71,7 +71,7 @@ func TestTopicRefuses(t *testing.T) {
 func TestPublishTellsTopicAndSender(t *testing.T) {
 	n := newNode()
 	now := time.UnixMilli(1793000000000)
-	s := service(t, n, push.Options{ClientPublish: []string{"*"}, Clock: clockwork.NewFakeClockAt(now)})
+	s := service(t, n, push.Options{ClientPublish: func(string) bool { return true }, Clock: clockwork.NewFakeClockAt(now)})
 	ok(s.Subscribe(t.Context(), account.Identity{User: "bob", Session: "other/web"}, push.SubscribeRequest{Topic: "news"}))(t)
 	rep := ok(s.Publish(t.Context(), alice, push.PublishRequest{Topic: "news", Data: message(`{"n":9007199254740993}`)}))(t)
 	if rep.Sessions != 1 || rep.Time != now.UnixMilli() {
