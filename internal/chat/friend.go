@@ -201,6 +201,8 @@ func (s *Service) FriendList(
 	if err != nil {
 		return rep, err
 	}
-	rep.Friends, rep.NextCursor, err = s.store.FriendsOf(ctx, user, r.State, pageLimit(r.Limit), r.Cursor)
+	rep.Friends, rep.NextCursor, err = pageThatFits(pageLimit(r.Limit), func(n int) ([]Friend, string, error) {
+		return s.store.FriendsOf(ctx, user, r.State, n, r.Cursor)
+	}, func(f Friend) int { return 200 + len(f.User) + len(f.Remark) + len(f.Text) })
 	return rep, err
 }

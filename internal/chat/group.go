@@ -221,6 +221,9 @@ func (s *Service) GroupUpdate(
 	return g, nil
 }
 
+// groupCost is about how many bytes a group has in a reply.
+func groupCost(g GroupInfo) int { return 400 + len(g.Name) + len(g.Notice) + len(g.Avatar) }
+
 // GroupList lists groups.
 func (s *Service) GroupList(
 	ctx context.Context, id account.Identity, r GroupListRequest,
@@ -231,14 +234,18 @@ func (s *Service) GroupList(
 		return rep, err
 	}
 	if c.backend && r.User == "" {
-		rep.Groups, rep.NextCursor, err = s.store.ListGroups(ctx, pageLimit(r.Limit), r.Cursor)
+		rep.Groups, rep.NextCursor, err = pageThatFits(pageLimit(r.Limit), func(n int) ([]GroupInfo, string, error) {
+			return s.store.ListGroups(ctx, n, r.Cursor)
+		}, groupCost)
 		return rep, err
 	}
 	_, user, err := authorizeFor(id, r.User)
 	if err != nil {
 		return rep, err
 	}
-	rep.Groups, rep.NextCursor, err = s.store.GroupsOf(ctx, user, pageLimit(r.Limit), r.Cursor)
+	rep.Groups, rep.NextCursor, err = pageThatFits(pageLimit(r.Limit), func(n int) ([]GroupInfo, string, error) {
+		return s.store.GroupsOf(ctx, user, n, r.Cursor)
+	}, groupCost)
 	return rep, err
 }
 

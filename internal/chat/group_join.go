@@ -82,7 +82,9 @@ func (s *Service) GroupRequests(
 	if _, err := s.authorizeGroup(ctx, id, r.Group, RoleAdmin); err != nil {
 		return rep, err
 	}
-	rep.Requests, rep.NextCursor, err = s.store.JoinRequests(ctx, r.Group, pageLimit(r.Limit), r.Cursor)
+	rep.Requests, rep.NextCursor, err = pageThatFits(pageLimit(r.Limit), func(n int) ([]JoinRequest, string, error) {
+		return s.store.JoinRequests(ctx, r.Group, n, r.Cursor)
+	}, func(j JoinRequest) int { return 150 + len(j.Group) + len(j.User) + len(j.Text) })
 	return rep, err
 }
 

@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -360,5 +361,33 @@ func TestGroupIsMadeAgain(t *testing.T) {
 	}
 	if got := len(p.node.Take("mia/web")); got != 0 {
 		t.Errorf("a member of the former group gets %d messages", got)
+	}
+}
+
+// TestListsFitAReply: a list of what is long comes in shorter pages, with nothing left
+// out, so that a reply never fills the client's send buffer.
+func TestListsFitAReply(t *testing.T) {
+	const groups, most = 150, 128 << 10
+	p := newPeople(t, chat.Options{})
+	ctx := t.Context()
+	notice := strings.Repeat("ж", 1000)
+	for i := range groups {
+		ok(p.GroupCreate(ctx, admin, chat.GroupCreateRequest{
+			ID: fmt.Sprintf("g%03d", i), Name: "Group", Notice: notice, Owner: "olga",
+		}))(t)
+	}
+	for name, id := range map[string]account.Identity{"a user's": as("olga"), "all": admin} {
+		seen, cursor := 0, ""
+		for pages := 0; pages == 0 || cursor != ""; pages++ {
+			page := ok(p.GroupList(ctx, id, chat.GroupListRequest{Limit: 200, Cursor: cursor}))(t)
+			text, err := json.Marshal(page)
+			if err != nil || len(text) > most {
+				t.Errorf("%s: a page has %d bytes, %v", name, len(text), err)
+			}
+			seen, cursor = seen+len(page.Groups), page.NextCursor
+		}
+		if seen != groups {
+			t.Errorf("%s: %d groups are listed, want %d", name, seen, groups)
+		}
 	}
 }
