@@ -46,6 +46,22 @@ type GroupChange struct {
 	Limit  *int    `json:"limit,omitempty"`
 }
 
+// Apply changes what is given.
+func (c GroupChange) Apply(g *GroupInfo) {
+	assign(&g.Name, c.Name)
+	assign(&g.Notice, c.Notice)
+	assign(&g.Avatar, c.Avatar)
+	assign(&g.Join, c.Join)
+	assign(&g.Muted, c.Muted)
+	assign(&g.Limit, c.Limit)
+}
+
+func assign[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
 // Groups are stored groups. Errors are *codec.Error; 404 is a group that isn't
 // there. Bounds that are given as arguments are kept exactly, as they are looked at
 // in the transaction that could break them; 0 is no bound.

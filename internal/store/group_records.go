@@ -164,12 +164,7 @@ func (s *Store) GroupMembership(ctx context.Context, id, user string) (g chat.Gr
 func (s *Store) ChangeGroup(ctx context.Context, id string, c chat.GroupChange) (changed chat.GroupInfo, err error) {
 	defer s.answer("group.change", &err)
 	err = s.changeGroup(ctx, id, func(tx *sql.Tx, g *lockedGroup) error {
-		assign(&g.Name, c.Name)
-		assign(&g.Notice, c.Notice)
-		assign(&g.Avatar, c.Avatar)
-		assign(&g.Join, c.Join)
-		assign(&g.Muted, c.Muted)
-		assign(&g.Limit, c.Limit)
+		c.Apply(&g.GroupInfo)
 		if c.Limit != nil && g.Limit < g.Members {
 			return codec.Errorf(codec.CodeConflict,
 				"the group has %d members already: remove some first, or choose a higher limit", g.Members)
@@ -181,12 +176,6 @@ func (s *Store) ChangeGroup(ctx context.Context, id string, c chat.GroupChange) 
 		return err
 	})
 	return changed, err
-}
-
-func assign[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }
 
 // DismissGroup implements chat.Groups.

@@ -123,23 +123,12 @@ func (s *Store) ChangeGroup(_ context.Context, id string, change chat.GroupChang
 	if err != nil {
 		return chat.GroupInfo{}, err
 	}
-	assign(&g.Name, change.Name)
-	assign(&g.Notice, change.Notice)
-	assign(&g.Avatar, change.Avatar)
-	assign(&g.Join, change.Join)
-	assign(&g.Muted, change.Muted)
-	assign(&g.Limit, change.Limit)
+	change.Apply(&g)
 	if change.Limit != nil && g.Limit < g.Members {
 		return chat.GroupInfo{}, codec.Errorf(codec.CodeConflict, "the group has %d members already", g.Members)
 	}
 	s.groups[id] = g
 	return g, nil
-}
-
-func assign[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }
 
 // DismissGroup implements chat.Groups.
