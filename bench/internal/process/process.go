@@ -80,7 +80,8 @@ func (p *Process) WaitReady(ctx context.Context, patience time.Duration, ask fun
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		if ask(ctx) == nil {
+		err := ask(ctx)
+		if err == nil {
 			return nil
 		}
 		select {
@@ -88,7 +89,7 @@ func (p *Process) WaitReady(ctx context.Context, patience time.Duration, ask fun
 		case <-p.ended:
 			return errors.New("it ended at once")
 		case <-ctx.Done():
-			return fmt.Errorf("not ready in %v: %w", patience, ctx.Err())
+			return fmt.Errorf("not ready in %v: %w, the last time: %w", patience, ctx.Err(), err)
 		}
 	}
 }
